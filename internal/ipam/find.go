@@ -1,0 +1,45 @@
+// Package ipam delegates to the IPAM plugin that the configuration names (CNI
+// specification 1.1, section 4, "Plugin Delegation"). It runs the plugin itself:
+// the CNI library's pkg/invoke would cost a third of the start-up time.
+package ipam
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Errors of Find.
+var (
+	ErrNotFound = errors.New("no such executable in CNI_PATH")
+	ErrSelf     = errors.New("is this very plugin, which would run itself without end")
+)
+
+// Plugin is an IPAM plugin that was found.
+type Plugin struct{ name, path string }
+
+// Find looks for a regular executable of that name directly in the folders of
+// CNI_PATH, the first wins. Empty and relative entries are skipped: they would
+// depend on where the runtime happens to run.
+func Find(name, cniPath string) (*Plugin, error) {
+	self, err := os.Stat("/proc/self/exe")
+	if err != nil {
+		return nil, fmt.Errorf("stat own executable: %w", err)
+	}
+	for _, dir := range filepath.SplitList(cniPath) {
+		if !filepath.IsAbs(dir) {
+			continue
+		}
+		path := filepath.Join(dir, name)
+		info, err := os.Stat(path)
+		if err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
+			continue // whatever the reason, it is not to be run from here, and the next folder may have it
+		}
+		if os.SameFile(self, info) {
+			return nil, fmt.Errorf("IPAM plugin %q: %s %w", name, path, ErrSelf)
+		}
+		return &Plugin{name: name, path: path}, nil
+	}
+	return nil, fmt.Errorf("IPAM plugin %q: %w (%s)", name, ErrNotFound, cniPath)
+}

@@ -1,0 +1,131 @@
+package ipam
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/containernetworking/cni/pkg/types"
+)
+
+const (
+	// maxOutput bounds what a plugin may print, in bytes: a result has some hundred.
+	maxOutput = 4 << 20
+	// graceTime is what a plugin has, once told to end, before it is killed; and what
+	// processes that it left behind have to close its standard output.
+	graceTime = 2 * time.Second
+)
+
+// Call is what every verb hands on to the plugin.
+type Call struct {
+	Stdin      []byte   // the network configuration, as it came
+	Env        []string // of the runtime; CNI_COMMAND is set by each verb
+	CNIVersion string   // of the configuration: the result's where that names none
+}
+
+// Error is the plugin's own error object, or what it died of.
+type Error struct {
+	Plugin, Verb string
+	Reported     *types.Error // nil: it printed none
+	Err          error        // how it ended; nil beside Reported
+}
+
+func (e *Error) Error() string {
+	if e.Reported != nil {
+		return fmt.Sprintf("IPAM plugin %q: %s: %s", e.Plugin, e.Verb, e.Reported.Msg)
+	}
+	return fmt.Sprintf("IPAM plugin %q: %s: %v", e.Plugin, e.Verb, e.Err)
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Del releases what ADD reserved.
+func (p *Plugin) Del(ctx context.Context, call Call) error {
+	_, err := p.run(ctx, "DEL", call)
+	return err
+}
+
+// Check asks whether the reservation is still there.
+func (p *Plugin) Check(ctx context.Context, call Call) error {
+	_, err := p.run(ctx, "CHECK", call)
+	return err
+}
+
+// run executes one verb in the calling process's own namespaces and returns what
+// it printed. The plugin dies with us; when ctx ends it is asked to end.
+func (p *Plugin) run(ctx context.Context, verb string, call Call) ([]byte, error) {
+	// PDEATHSIG fires when the thread that forked ends: it must live as long as the plugin.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+
+	var out output
+	cmd := exec.CommandContext(ctx, p.path)
+	cmd.Env = withCommand(call.Env, verb)
+	cmd.Stdin = bytes.NewReader(call.Stdin)
+	cmd.Stdout = &out
+	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = graceTime
+
+	err := cmd.Run()
+	reported := out.errorObject()
+	switch {
+	case ctx.Err() != nil:
+		return nil, &Error{Plugin: p.name, Verb: verb, Err: fmt.Errorf("%w: %w", ErrInterrupted, context.Cause(ctx))}
+	case out.full:
+		return nil, &Error{Plugin: p.name, Verb: verb, Err: fmt.Errorf("printed more than %d bytes", maxOutput)}
+	case reported != nil:
+		return nil, &Error{Plugin: p.name, Verb: verb, Reported: reported}
+	case err != nil:
+		return nil, &Error{Plugin: p.name, Verb: verb, Err: err}
+	}
+	return out.Bytes(), nil
+}
+
+// ErrInterrupted is in the chain where the plugin did not end by itself.
+var ErrInterrupted = errors.New("interrupted")
+
+// withCommand is the runtime's environment with another CNI_COMMAND.
+func withCommand(env []string, verb string) []string {
+	const key = "CNI_COMMAND="
+	changed := make([]string, 0, len(env)+1)
+	for _, entry := range env {
+		if !strings.HasPrefix(entry, key) {
+			changed = append(changed, entry)
+		}
+	}
+	return append(changed, key+verb)
+}
+
+// output keeps what a plugin prints, up to maxOutput.
+type output struct {
+	bytes.Buffer
+	full bool
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	if o.Len()+len(p) > maxOutput {
+		o.full = true
+		return 0, errors.New("output too long") // ends the copying: the plugin's next write fails
+	}
+	return o.Buffer.Write(p)
+}
+
+// errorObject is the CNI error that a plugin printed; nil if it printed something
+// else. A result has neither code nor msg.
+func (o *output) errorObject() *types.Error {
+	var e types.Error
+	if err := json.Unmarshal(o.Bytes(), &e); err != nil || e.Code == 0 && e.Msg == "" {
+		return nil // not an error object: the caller judges the exit status and the result
+	}
+	return &e
+}

@@ -1,0 +1,44 @@
+package netconf
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrUndecodable is in the chain of every error about input that is not JSON of the right shape.
+var ErrUndecodable = errors.New("undecodable")
+
+// KeyError says which key of the configuration cannot be acted on.
+type KeyError struct {
+	Key     string // as in the documentation, with its path: "runtimeConfig.mac"
+	Value   string // as it was written
+	Allowed string // what the operator may write instead
+	Err     error  // why, where there is more to say
+}
+
+func (e *KeyError) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("configuration: %s: %s: %v", e.Key, e.Value, e.Err)
+	}
+	return fmt.Sprintf("configuration: %s: %s is not possible", e.Key, e.Value)
+}
+
+func (e *KeyError) Unwrap() error { return e.Err }
+
+// VarError says which environment variable of the runtime cannot be acted on.
+type VarError struct {
+	Var, Value string
+	Err        error
+}
+
+func (e *VarError) Error() string { return fmt.Sprintf("%s=%q: %v", e.Var, e.Value, e.Err) }
+func (e *VarError) Unwrap() error { return e.Err }
+
+// clip keeps an error readable whatever it quotes.
+func clip(value []byte) string {
+	const most = 80
+	if len(value) > most {
+		return string(value[:most]) + "…"
+	}
+	return string(value)
+}

@@ -1,0 +1,232 @@
+package netconf
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/containernetworking/cni/pkg/types"
+)
+
+// Limits of the kernel, Linux 6.12.
+const (
+	minMTU        = 68        // ETH_MIN_MTU, include/uapi/linux/if_ether.h: what IPv4 demands (RFC 791)
+	maxMTU        = 65521     // MAX_MTU of drivers/net/tun.c less the Ethernet header
+	maxTxQueueLen = 65536     // rings of tun are arrays of pointers per queue: more is refused late, with ENOMEM
+	maxID         = 1<<32 - 2 // (uid_t)-1 means "no user", include/linux/uidgid.h
+	maxNameLen    = 15        // IFNAMSIZ less the terminating NUL
+)
+
+// decode reads one key into value and leaves it alone where the key is absent.
+func decode(key string, raw json.RawMessage, value any, allowed string) error {
+	if absent(raw) {
+		return nil
+	}
+	if err := json.Unmarshal(raw, value); err != nil {
+		return &KeyError{Key: key, Value: clip(raw), Allowed: allowed}
+	}
+	return nil
+}
+
+// integer reads a key that is zero where absent.
+func integer(key string, raw json.RawMessage, low, high int64, allowed string) (int64, error) {
+	var n int64
+	if err := decode(key, raw, &n, allowed); err != nil {
+		return 0, err
+	}
+	if n < low || n > high {
+		return 0, &KeyError{Key: key, Value: clip(raw), Allowed: allowed}
+	}
+	return n, nil
+}
+
+func (in *stdin) mtu() (int, error) {
+	allowed := fmt.Sprintf("an integer from %d to %d, or 0 for the kernel's default", minMTU, maxMTU)
+	n, err := integer("mtu", in.MTU, 0, maxMTU, allowed)
+	if err == nil && n != 0 && n < minMTU {
+		err = &KeyError{Key: "mtu", Value: clip(in.MTU), Allowed: allowed}
+	}
+	return int(n), err
+}
+
+func (in *stdin) txQueueLen() (int, error) {
+	if absent(in.TxQueueLen) {
+		return 0, nil
+	}
+	n, err := integer("txQueueLen", in.TxQueueLen, 1, maxTxQueueLen,
+		fmt.Sprintf("an integer from 1 to %d; a tap with 0 drops every frame to the guest", maxTxQueueLen))
+	return int(n), err
+}
+
+func id(key string, raw json.RawMessage) (*uint32, error) {
+	if absent(raw) {
+		return nil, nil
+	}
+	n, err := integer(key, raw, 0, maxID, fmt.Sprintf("a numeric ID from 0 to %d", int64(maxID)))
+	if err != nil {
+		return nil, err
+	}
+	id := uint32(n)
+	return &id, nil
+}
+
+func (in *stdin) label() (string, error) {
+	const allowed = "an SELinux context such as system_u:system_r:container_t:s0"
+	var label string
+	if err := decode("selinuxContext", in.SELinuxContext, &label, allowed); err != nil {
+		return "", err
+	}
+	if strings.ContainsRune(label, 0) {
+		return "", &KeyError{Key: "selinuxContext", Value: clip(in.SELinuxContext), Allowed: allowed}
+	}
+	return label, nil
+}
+
+func (in *stdin) bridge() (string, error) {
+	const allowed = "the name of a bridge in the container's namespace"
+	var name string
+	if err := decode("bridge", in.Bridge, &name, allowed); err != nil || name == "" {
+		return "", err
+	}
+	if err := checkInterfaceName(name); err != nil {
+		return "", &KeyError{Key: "bridge", Value: clip(in.Bridge), Allowed: allowed, Err: err}
+	}
+	return name, nil
+}
+
+// ipamType reads the type only: the rest of the object is the IPAM plugin's.
+func (in *stdin) ipamType() (string, error) {
+	const allowed = `an object whose "type" is the file name of a plugin in CNI_PATH`
+	var ipam struct {
+		Type json.RawMessage `json:"type"`
+	}
+	if err := decode("ipam", in.IPAM, &ipam, allowed); err != nil {
+		return "", err
+	}
+	var name string
+	if err := decode("ipam.type", ipam.Type, &name, allowed); err != nil {
+		return "", err
+	}
+	if name == "." || name == ".." || strings.ContainsAny(name, "/\x00") {
+		return "", &KeyError{Key: "ipam.type", Value: clip(ipam.Type), Allowed: "the bare file name of a plugin in CNI_PATH"}
+	}
+	return name, nil
+}
+
+// mac takes the first of the four places that names one (CNI conventions,
+// "Dynamic Plugin specific fields"): the runtime's capability, args.cni,
+// CNI_ARGS, the configuration itself.
+func (in *stdin) mac(cniArgs string) (net.HardwareAddr, error) {
+	places := []struct {
+		key  string
+		read func() (string, error)
+	}{
+		{"runtimeConfig.mac", func() (string, error) {
+			var r struct {
+				MAC json.RawMessage `json:"mac"`
+			}
+			if err := decode("runtimeConfig", in.RuntimeConfig, &r, "an object"); err != nil {
+				return "", err
+			}
+			return text("runtimeConfig.mac", r.MAC)
+		}},
+		{"args.cni.mac", func() (string, error) {
+			var a struct {
+				CNI json.RawMessage `json:"cni"`
+			}
+			if err := decode("args", in.Args, &a, "an object"); err != nil {
+				return "", err
+			}
+			var c struct {
+				MAC json.RawMessage `json:"mac"`
+			}
+			if err := decode("args.cni", a.CNI, &c, "an object"); err != nil {
+				return "", err
+			}
+			return text("args.cni.mac", c.MAC)
+		}},
+		{"CNI_ARGS MAC", func() (string, error) { return macOfArgs(cniArgs) }},
+		{"mac", func() (string, error) { return text("mac", in.MAC) }},
+	}
+	for _, place := range places {
+		value, err := place.read()
+		if err != nil {
+			return nil, err
+		}
+		if value == "" {
+			continue
+		}
+		mac, err := parseMAC(value)
+		if err != nil {
+			return nil, &KeyError{Key: place.key, Value: clip([]byte(value)), Allowed: macAllowed, Err: err}
+		}
+		return mac, nil
+	}
+	return nil, nil
+}
+
+const macAllowed = "a unicast 48-bit address such as 02:00:00:12:34:56"
+
+func text(key string, raw json.RawMessage) (string, error) {
+	var s string
+	err := decode(key, raw, &s, macAllowed)
+	return s, err
+}
+
+// macOfArgs reads CNI_ARGS, "MAC=…;IgnoreUnknown=1;K8S_POD_NAME=…".
+func macOfArgs(cniArgs string) (string, error) {
+	var known struct {
+		types.CommonArgs
+		MAC types.UnmarshallableString
+	}
+	if err := types.LoadArgs(cniArgs, &known); err != nil {
+		return "", &VarError{Var: "CNI_ARGS", Value: clip([]byte(cniArgs)), Err: err}
+	}
+	return string(known.MAC), nil
+}
+
+func parseMAC(s string) (net.HardwareAddr, error) {
+	mac, err := net.ParseMAC(s)
+	if err != nil {
+		return nil, errors.New("not a MAC address")
+	}
+	switch {
+	case len(mac) != 6:
+		return nil, fmt.Errorf("has %d bytes instead of 6", len(mac))
+	case mac[0]&1 != 0:
+		return nil, errors.New("is a multicast address")
+	case mac.String() == "00:00:00:00:00:00":
+		return nil, errors.New("is no address")
+	}
+	return mac, nil
+}
+
+// checkInterfaceName refuses what the kernel would refuse (Linux 6.12,
+// net/core/dev.c, dev_valid_name; net/core/sysctl_net_core.c,
+// sysctl_dev_name_is_allowed) and '%', which it would expand (dev_alloc_name).
+func checkInterfaceName(name string) error {
+	switch {
+	case name == "":
+		return errors.New("an interface name cannot be empty")
+	case len(name) > maxNameLen:
+		return fmt.Errorf("an interface name has at most %d bytes, not %d", maxNameLen, len(name))
+	case name == "." || name == ".." || name == "all" || name == "default":
+		return errors.New("a name that the kernel keeps for itself")
+	case strings.ContainsRune(name, '%'):
+		return errors.New("an interface name with % is a pattern that the kernel expands")
+	}
+	for i := range len(name) {
+		if reserved(name[i]) {
+			return fmt.Errorf("an interface name cannot contain the byte %q", name[i])
+		}
+	}
+	return nil
+}
+
+// reserved is the kernel's isspace (lib/ctype.c: 0xa0 counts), '/', ':' and the
+// NUL that would cut a name short.
+func reserved(b byte) bool {
+	return b == 0 || b >= '\t' && b <= '\r' || b == ' ' || b == 0xa0 || b == '/' || b == ':'
+}

@@ -1,0 +1,222 @@
+// Package netconf reads what was asked for: the network configuration on
+// stdin, CNI_ARGS and the runtimeConfig become one validated value. It is pure:
+// it opens no file, asks no kernel and knows no netlink.
+package netconf
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/containernetworking/cni/pkg/skel"
+	"github.com/containernetworking/cni/pkg/types"
+	current "github.com/containernetworking/cni/pkg/types/100"
+	"github.com/containernetworking/cni/pkg/types/create"
+	"github.com/containernetworking/cni/pkg/version"
+)
+
+// Config is one attachment as it was asked for.
+type Config struct {
+	CNIVersion  string // version of the configuration and of the result; never empty
+	Network     string // the network's name
+	ContainerID string
+	IfName      string // final name of the tap, CNI_IFNAME
+	Netns       string // path of the container's network namespace, CNI_NETNS
+	// OwnNetnsAllowed is CNI_NETNS_OVERRIDE: the container's namespace may be the plugin's own.
+	OwnNetnsAllowed bool
+
+	Tap  Tap
+	IPAM string // type of the IPAM plugin; empty: layer 2 only
+	DNS  types.DNS
+
+	PrevResult *current.Result // nil where the runtime passed none
+}
+
+// Tap is what the device shall be.
+type Tap struct {
+	MultiQueue bool
+	MTU        int              // bytes; 0: the kernel's default
+	MAC        net.HardwareAddr // 48 bits, unicast; nil: the kernel draws one
+	Owner      *uint32          // user who may attach; nil: none set
+	Group      *uint32          // group that may attach; nil: none set
+	Label      string           // SELinux context under which the device is created; empty: the plugin's own
+	Bridge     string           // bridge whose port the tap becomes; empty: none
+	TxQueueLen int              // packets; 0: the kernel's default
+}
+
+// stdin holds every key as it was written, so that an error can name its value.
+// encoding/json matches the keys case-insensitively, as the reference does.
+type stdin struct {
+	CNIVersion     string          `json:"cniVersion"`
+	Name           string          `json:"name"`
+	MultiQueue     json.RawMessage `json:"multiQueue"`
+	MTU            json.RawMessage `json:"mtu"`
+	MAC            json.RawMessage `json:"mac"`
+	Owner          json.RawMessage `json:"owner"`
+	Group          json.RawMessage `json:"group"`
+	SELinuxContext json.RawMessage `json:"selinuxContext"`
+	Bridge         json.RawMessage `json:"bridge"`
+	TxQueueLen     json.RawMessage `json:"txQueueLen"`
+	IPAM           json.RawMessage `json:"ipam"`
+	DNS            json.RawMessage `json:"dns"`
+	Args           json.RawMessage `json:"args"`
+	RuntimeConfig  json.RawMessage `json:"runtimeConfig"`
+	PrevResult     json.RawMessage `json:"prevResult"`
+}
+
+// Parse validates everything that ADD and CHECK act on. Its error is a
+// *[KeyError], a *[VarError], or wraps [ErrUndecodable].
+func Parse(args *skel.CmdArgs) (*Config, error) {
+	in, conf, err := identify(args)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkInterfaceName(args.IfName); err != nil {
+		return nil, &VarError{Var: "CNI_IFNAME", Value: args.IfName, Err: err}
+	}
+	if conf.Tap, err = in.tap(args.Args); err != nil {
+		return nil, err
+	}
+	if conf.IPAM, err = in.ipamType(); err != nil {
+		return nil, err
+	}
+	if err := decode("dns", in.DNS, &conf.DNS, "an object of nameservers, domain, search and options"); err != nil {
+		return nil, err
+	}
+	if conf.PrevResult, err = in.prevResult(); err != nil {
+		return nil, err
+	}
+	return conf, conf.expressible()
+}
+
+// ParseDel reads only what DEL acts on: a configuration that was changed for the
+// worse since ADD must not keep an attachment alive. A key that cannot be read
+// is reported beside the Config and not instead of it; the Config is nil only
+// where the attachment cannot be told.
+func ParseDel(args *skel.CmdArgs) (*Config, error) {
+	in, conf, err := identify(args)
+	if err != nil {
+		return nil, err
+	}
+	if conf.IPAM, err = in.ipamType(); err != nil {
+		return conf, err
+	}
+	conf.PrevResult, err = in.prevResult()
+	return conf, err
+}
+
+func identify(args *skel.CmdArgs) (*stdin, *Config, error) {
+	in := &stdin{}
+	if err := json.Unmarshal(args.StdinData, in); err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", ErrUndecodable, err)
+	}
+	if in.CNIVersion == "" {
+		in.CNIVersion = "0.1.0" // CNI specification 0.1.0 had no such key
+	}
+	override := strings.ToUpper(args.NetnsOverride)
+	return in, &Config{
+		CNIVersion:      in.CNIVersion,
+		Network:         in.Name,
+		ContainerID:     args.ContainerID,
+		IfName:          args.IfName,
+		Netns:           args.Netns,
+		OwnNetnsAllowed: override == "TRUE" || override == "1", // as skel.pluginMain reads it
+	}, nil
+}
+
+func (in *stdin) tap(cniArgs string) (Tap, error) {
+	var t Tap
+	var err error
+	if err = decode("multiQueue", in.MultiQueue, &t.MultiQueue, "true or false"); err != nil {
+		return t, err
+	}
+	if t.MTU, err = in.mtu(); err != nil {
+		return t, err
+	}
+	if t.MAC, err = in.mac(cniArgs); err != nil {
+		return t, err
+	}
+	if t.Owner, err = id("owner", in.Owner); err != nil {
+		return t, err
+	}
+	if t.Group, err = id("group", in.Group); err != nil {
+		return t, err
+	}
+	if t.Label, err = in.label(); err != nil {
+		return t, err
+	}
+	if t.Bridge, err = in.bridge(); err != nil {
+		return t, err
+	}
+	t.TxQueueLen, err = in.txQueueLen()
+	return t, err
+}
+
+// prevResult reads the result of the plugins before this one, in whatever
+// version the configuration has.
+func (in *stdin) prevResult() (*current.Result, error) {
+	if absent(in.PrevResult) {
+		return nil, nil
+	}
+	result, err := DecodeResult(in.PrevResult, in.CNIVersion)
+	if err != nil {
+		return nil, &KeyError{Key: "prevResult", Value: clip(in.PrevResult), Allowed: "a CNI result of version " + in.CNIVersion, Err: err}
+	}
+	return result, nil
+}
+
+// expressible refuses what no result of the version asked for could say.
+func (c *Config) expressible() error {
+	if c.IPAM != "" {
+		return nil
+	}
+	interfaces, err := version.GreaterThanOrEqualTo(c.CNIVersion, "0.3.0")
+	if err != nil {
+		return fmt.Errorf("%w: cniVersion: %w", ErrUndecodable, err)
+	}
+	if !interfaces {
+		return &KeyError{
+			Key: "cniVersion", Value: c.CNIVersion,
+			Allowed: "0.3.0 or later for a network without ipam: an earlier result consists of addresses",
+		}
+	}
+	return nil
+}
+
+// DecodeResult reads a CNI result that may lack its own cniVersion, which then
+// is the configuration's, and converts it to the current version.
+func DecodeResult(data []byte, confVersion string) (*current.Result, error) {
+	var own struct {
+		CNIVersion string `json:"cniVersion"`
+	}
+	if err := json.Unmarshal(data, &own); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUndecodable, err)
+	}
+	if own.CNIVersion == "" {
+		own.CNIVersion = confVersion
+		fields := map[string]json.RawMessage{}
+		if err := json.Unmarshal(data, &fields); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrUndecodable, err)
+		}
+		named, err := json.Marshal(confVersion)
+		if err != nil {
+			return nil, fmt.Errorf("encode cniVersion %q: %w", confVersion, err)
+		}
+		fields["cniVersion"] = named
+		if data, err = json.Marshal(fields); err != nil {
+			return nil, fmt.Errorf("encode result: %w", err)
+		}
+	}
+	result, err := create.Create(own.CNIVersion, data)
+	if err != nil {
+		return nil, fmt.Errorf("decode result of version %s: %w", own.CNIVersion, err)
+	}
+	return current.NewResultFromResult(result)
+}
+
+// absent says whether a key is missing or null, which encoding/json treats alike.
+func absent(raw json.RawMessage) bool {
+	return len(raw) == 0 || bytes.Equal(raw, []byte("null"))
+}

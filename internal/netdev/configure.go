@@ -1,0 +1,125 @@
+package netdev
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// Settings are what Configure gives to a device. Zero values are left as the kernel made them.
+type Settings struct {
+	Alias      string
+	MTU        int // bytes
+	MAC        net.HardwareAddr
+	TxQueueLen int  // packets
+	Master     int  // index of the bridge whose port it becomes
+	ARPNotify  bool // announce the addresses whenever the link comes up (sysctl arp_notify)
+}
+
+// ipv4DevconfARPNotify is IPV4_DEVCONF_ARP_NOTIFY (include/uapi/linux/ip.h).
+const ipv4DevconfARPNotify = 22
+
+// Configure applies all settings and brings the device up, in one request. The
+// kernel stops at the first that it refuses and keeps those before it; the
+// error names it.
+// Source: Linux 6.12, net/core/rtnetlink.c, do_setlink.
+func (c *Conn) Configure(index int, s Settings) error {
+	req := c.request(unix.RTM_SETLINK, unix.NLM_F_ACK)
+	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	msg.Index = int32(index)
+	msg.Flags, msg.Change = unix.IFF_UP, unix.IFF_UP
+	req.AddData(msg)
+	for _, attr := range s.attributes() {
+		req.AddData(attr)
+	}
+	if _, err := execute(req, 0); err != nil {
+		return fmt.Errorf("set %s: %w", c.refused(index, s), err)
+	}
+	return nil
+}
+
+func (s Settings) attributes() []*nl.RtAttr {
+	var attrs []*nl.RtAttr
+	if s.Alias != "" {
+		attrs = append(attrs, nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(s.Alias)))
+	}
+	if s.MTU != 0 {
+		attrs = append(attrs, nl.NewRtAttr(unix.IFLA_MTU, nl.Uint32Attr(uint32(s.MTU))))
+	}
+	if s.MAC != nil {
+		attrs = append(attrs, nl.NewRtAttr(unix.IFLA_ADDRESS, s.MAC))
+	}
+	if s.TxQueueLen != 0 {
+		attrs = append(attrs, nl.NewRtAttr(unix.IFLA_TXQLEN, nl.Uint32Attr(uint32(s.TxQueueLen))))
+	}
+	if s.Master != 0 {
+		attrs = append(attrs, nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(s.Master))))
+	}
+	if s.ARPNotify {
+		families := nl.NewRtAttr(unix.IFLA_AF_SPEC, nil)
+		conf := families.AddRtAttr(unix.AF_INET, nil).AddRtAttr(unix.IFLA_INET_CONF, nil)
+		conf.AddRtAttr(ipv4DevconfARPNotify, nl.Uint32Attr(1))
+		attrs = append(attrs, families)
+	}
+	return attrs
+}
+
+// refused finds, after a failed Configure, the first setting that the device
+// does not have, in the order in which do_setlink applies them.
+func (c *Conn) refused(index int, s Settings) string {
+	link, err := c.LinkByIndex(index)
+	if err != nil {
+		return "attributes" // the device is gone, which the error of the request itself says
+	}
+	switch {
+	case s.MAC != nil && !bytes.Equal(link.MAC, s.MAC):
+		return fmt.Sprintf("mac %s", s.MAC)
+	case s.MTU != 0 && link.MTU != s.MTU:
+		return fmt.Sprintf("mtu %d", s.MTU)
+	case link.Alias != s.Alias:
+		return fmt.Sprintf("alias %q", s.Alias)
+	case !link.Up:
+		return "link up"
+	case link.Master != s.Master:
+		return fmt.Sprintf("master %d", s.Master)
+	case s.TxQueueLen != 0 && link.TxQueueLen != s.TxQueueLen:
+		return fmt.Sprintf("txQueueLen %d", s.TxQueueLen)
+	}
+	return "arp_notify"
+}
+
+// Delete removes a device; one that is gone already is no error.
+func (c *Conn) Delete(index int) error {
+	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	msg.Index = int32(index)
+	if err := c.delete(msg); err != nil {
+		return fmt.Errorf("delete device %d: %w", index, err)
+	}
+	return nil
+}
+
+// DeleteByName is Delete for a device of which nothing but the name is known.
+func (c *Conn) DeleteByName(name string) error {
+	err := c.delete(nl.NewIfInfomsg(unix.AF_UNSPEC), nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)))
+	if err != nil {
+		return fmt.Errorf("delete device %q: %w", name, err)
+	}
+	return nil
+}
+
+func (c *Conn) delete(msg *nl.IfInfomsg, attrs ...*nl.RtAttr) error {
+	req := c.request(unix.RTM_DELLINK, unix.NLM_F_ACK)
+	req.AddData(msg)
+	for _, attr := range attrs {
+		req.AddData(attr)
+	}
+	_, err := execute(req, 0)
+	if err = notFound(err); errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
+}

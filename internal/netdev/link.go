@@ -1,0 +1,222 @@
+package netdev
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// ErrNotFound is in the chain where there is no such device.
+var ErrNotFound = errors.New("no such device")
+
+// Link is a network device as the kernel describes it.
+type Link struct {
+	Index      int
+	Name       string
+	Alias      string
+	Kind       string // IFLA_INFO_KIND: "tun", "bridge", "veth"…
+	Up         bool   // IFF_UP, the administrative state
+	MAC        net.HardwareAddr
+	MTU        int  // bytes
+	TxQueueLen int  // packets
+	Master     int  // index of the bridge whose port it is; 0: none
+	Tun        *Tun // nil: not a device of /dev/net/tun
+}
+
+// Tun is what only a device of /dev/net/tun has (Linux 6.12,
+// drivers/net/tun.c, tun_fill_info).
+type Tun struct {
+	Tap        bool // layer 2; else a layer 3 "tun"
+	Persistent bool
+	MultiQueue bool
+	Queues     int     // attached and enabled
+	Disabled   int     // attached and disabled
+	Owner      *uint32 // nil: none set, which netlink tells from root by leaving it out
+	Group      *uint32
+}
+
+// IsTap says whether it is a layer 2 device of /dev/net/tun.
+func (l *Link) IsTap() bool { return l.Tun != nil && l.Tun.Tap }
+
+// skipStats is RTEXT_FILTER_SKIP_STATS (include/uapi/linux/rtnetlink.h).
+const skipStats = 1 << 3
+
+// LinkByName reads one device; ErrNotFound is in the chain if there is none.
+func (c *Conn) LinkByName(name string) (*Link, error) {
+	link, err := c.link(0, nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)))
+	if err != nil {
+		return nil, fmt.Errorf("read device %q: %w", name, err)
+	}
+	return link, nil
+}
+
+// LinkByIndex reads one device; ErrNotFound is in the chain if there is none.
+func (c *Conn) LinkByIndex(index int) (*Link, error) {
+	link, err := c.link(index)
+	if err != nil {
+		return nil, fmt.Errorf("read device %d: %w", index, err)
+	}
+	return link, nil
+}
+
+// Links reads all devices of the namespace.
+func (c *Conn) Links() ([]*Link, error) {
+	links, err := dump(func() ([]*Link, error) {
+		req := c.request(unix.RTM_GETLINK, unix.NLM_F_DUMP)
+		req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
+		req.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(skipStats)))
+		return parseLinks(execute(req, unix.RTM_NEWLINK))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list devices: %w", err)
+	}
+	return links, nil
+}
+
+func (c *Conn) link(index int, attrs ...*nl.RtAttr) (*Link, error) {
+	req := c.request(unix.RTM_GETLINK, 0)
+	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	msg.Index = int32(index)
+	req.AddData(msg)
+	for _, attr := range attrs {
+		req.AddData(attr)
+	}
+	req.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(skipStats)))
+	links, err := parseLinks(execute(req, unix.RTM_NEWLINK))
+	if err != nil {
+		return nil, notFound(err)
+	}
+	if len(links) != 1 {
+		return nil, fmt.Errorf("the kernel answered with %d devices", len(links))
+	}
+	return links[0], nil
+}
+
+func notFound(err error) error {
+	if errors.Is(err, unix.ENODEV) {
+		return fmt.Errorf("%w: %w", ErrNotFound, err)
+	}
+	return err
+}
+
+func parseLinks(msgs [][]byte, err error) ([]*Link, error) {
+	if err != nil {
+		return nil, err
+	}
+	links := make([]*Link, 0, len(msgs))
+	for _, msg := range msgs {
+		link, err := parseLink(msg)
+		if err != nil {
+			return nil, fmt.Errorf("read RTM_NEWLINK: %w", err)
+		}
+		links = append(links, link)
+	}
+	return links, nil
+}
+
+func parseLink(msg []byte) (*Link, error) {
+	if len(msg) < unix.SizeofIfInfomsg {
+		return nil, fmt.Errorf("message of %d bytes", len(msg))
+	}
+	info := nl.DeserializeIfInfomsg(msg)
+	attrs, err := nl.ParseRouteAttr(msg[unix.SizeofIfInfomsg:])
+	if err != nil {
+		return nil, err
+	}
+	link := &Link{Index: int(info.Index), Up: info.Flags&unix.IFF_UP != 0}
+	for _, attr := range attrs {
+		switch attr.Attr.Type {
+		case unix.IFLA_IFNAME:
+			link.Name = str(attr.Value)
+		case unix.IFLA_IFALIAS:
+			link.Alias = str(attr.Value)
+		case unix.IFLA_ADDRESS:
+			link.MAC = net.HardwareAddr(attr.Value)
+		case unix.IFLA_MTU:
+			link.MTU = int(u32(attr.Value))
+		case unix.IFLA_TXQLEN:
+			link.TxQueueLen = int(u32(attr.Value))
+		case unix.IFLA_MASTER:
+			link.Master = int(u32(attr.Value))
+		case unix.IFLA_LINKINFO:
+			if err := link.parseInfo(attr.Value); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return link, nil
+}
+
+func (l *Link) parseInfo(value []byte) error {
+	attrs, err := nl.ParseRouteAttr(value)
+	if err != nil {
+		return err
+	}
+	var data []byte
+	for _, attr := range attrs {
+		switch attr.Attr.Type {
+		case unix.IFLA_INFO_KIND:
+			l.Kind = str(attr.Value)
+		case unix.IFLA_INFO_DATA:
+			data = attr.Value
+		}
+	}
+	if l.Kind != "tun" {
+		return nil
+	}
+	tunAttrs, err := nl.ParseRouteAttr(data)
+	if err != nil {
+		return err
+	}
+	l.Tun = parseTun(tunAttrs)
+	return nil
+}
+
+func parseTun(attrs []syscall.NetlinkRouteAttr) *Tun {
+	tun := &Tun{}
+	for _, attr := range attrs {
+		switch attr.Attr.Type {
+		case nl.IFLA_TUN_TYPE:
+			tun.Tap = u8(attr.Value) == unix.IFF_TAP
+		case nl.IFLA_TUN_PERSIST:
+			tun.Persistent = u8(attr.Value) != 0
+		case nl.IFLA_TUN_MULTI_QUEUE:
+			tun.MultiQueue = u8(attr.Value) != 0
+		case nl.IFLA_TUN_NUM_QUEUES:
+			tun.Queues = int(u32(attr.Value))
+		case nl.IFLA_TUN_NUM_DISABLED_QUEUES:
+			tun.Disabled = int(u32(attr.Value))
+		case nl.IFLA_TUN_OWNER:
+			owner := u32(attr.Value)
+			tun.Owner = &owner
+		case nl.IFLA_TUN_GROUP:
+			group := u32(attr.Value)
+			tun.Group = &group
+		}
+	}
+	return tun
+}
+
+// The kernel's own messages have these lengths; a shorter one reads as zero, not as a panic.
+
+func str(b []byte) string { return string(bytes.TrimRight(b, "\x00")) }
+
+func u8(b []byte) uint8 {
+	if len(b) < 1 {
+		return 0
+	}
+	return b[0]
+}
+
+func u32(b []byte) uint32 {
+	if len(b) < 4 {
+		return 0
+	}
+	return binary.NativeEndian.Uint32(b)
+}

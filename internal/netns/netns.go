@@ -1,0 +1,137 @@
+// Package netns enters the container's network namespace and tells it from the
+// plugin's own. It knows no CNI.
+package netns
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// Errors that a caller decides by.
+var (
+	// ErrNotNamespace: the path leads to something else, a plain file for example
+	// (what is left of a bind mount after a reboot).
+	ErrNotNamespace = errors.New("not a network namespace")
+	// ErrOwn: the path leads to the namespace that the plugin itself is in.
+	ErrOwn = errors.New("the plugin's own network namespace")
+)
+
+// ownPath is the namespace of the calling thread, which outside of Do is that of
+// the process. (/proc/self would be the first thread's, which may be inside Do.)
+const ownPath = "/proc/thread-self/ns/net"
+
+// Sandbox is an open network namespace.
+type Sandbox struct {
+	fd   int
+	path string
+}
+
+// Open opens the namespace at path. Errors: fs.ErrNotExist; ErrNotNamespace for
+// anything else that can be opened.
+func Open(path string) (*Sandbox, error) {
+	// O_NONBLOCK: a FIFO at that path must not block us.
+	fd, err := openRetry(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY)
+	if err != nil {
+		return nil, fmt.Errorf("open network namespace %s: %w", path, err)
+	}
+	if err := isNetns(fd); err != nil {
+		return nil, errors.Join(fmt.Errorf("open network namespace %s: %w", path, err), unix.Close(fd))
+	}
+	return &Sandbox{fd: fd, path: path}, nil
+}
+
+// isNetns asks the file system first: NS_GET_NSTYPE on a stranger's file could be any ioctl.
+func isNetns(fd int) error {
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(fd, &fs); err != nil {
+		return fmt.Errorf("fstatfs: %w", err)
+	}
+	if fs.Type != unix.NSFS_MAGIC {
+		return ErrNotNamespace
+	}
+	kind, err := unix.IoctlRetInt(fd, unix.NS_GET_NSTYPE) // since Linux 4.11
+	if err != nil {
+		return fmt.Errorf("NS_GET_NSTYPE: %w", err)
+	}
+	if kind != unix.CLONE_NEWNET {
+		return ErrNotNamespace
+	}
+	return nil
+}
+
+// Path is the path that Open was given.
+func (s *Sandbox) Path() string { return s.path }
+
+// IsOwn says whether it is the namespace of this process.
+func (s *Sandbox) IsOwn() (bool, error) {
+	var own, sandbox unix.Stat_t
+	if err := unix.Stat(ownPath, &own); err != nil {
+		return false, fmt.Errorf("stat own network namespace: %w", err)
+	}
+	if err := unix.Fstat(s.fd, &sandbox); err != nil {
+		return false, fmt.Errorf("stat network namespace %s: %w", s.path, err)
+	}
+	return own.Dev == sandbox.Dev && own.Ino == sandbox.Ino, nil
+}
+
+// Do runs f on a locked thread that is in the namespace. A goroutine that f
+// starts runs elsewhere. The thread returns to where it was, or ends here.
+func (s *Sandbox) Do(f func() error) error {
+	result := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		leave, err := s.enter()
+		if err != nil {
+			result <- err // still locked: the thread ends with this goroutine
+			return
+		}
+		err = f()
+		if leaveErr := leave(); leaveErr != nil {
+			result <- errors.Join(err, leaveErr)
+			return
+		}
+		runtime.UnlockOSThread()
+		result <- err
+	}()
+	return <-result
+}
+
+// enter moves the calling thread, and returns the way back.
+func (s *Sandbox) enter() (leave func() error, err error) {
+	own, err := openRetry(ownPath, unix.O_RDONLY|unix.O_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("open own network namespace: %w", err)
+	}
+	if err := unix.Setns(s.fd, unix.CLONE_NEWNET); err != nil {
+		return nil, errors.Join(fmt.Errorf("enter network namespace %s: %w", s.path, err), unix.Close(own))
+	}
+	return func() error {
+		if err := unix.Setns(own, unix.CLONE_NEWNET); err != nil {
+			return errors.Join(fmt.Errorf("leave network namespace %s: %w", s.path, err), unix.Close(own))
+		}
+		if err := unix.Close(own); err != nil {
+			return fmt.Errorf("close own network namespace: %w", err)
+		}
+		return nil
+	}, nil
+}
+
+// Close closes the descriptor.
+func (s *Sandbox) Close() error {
+	if err := unix.Close(s.fd); err != nil {
+		return fmt.Errorf("close network namespace %s: %w", s.path, err)
+	}
+	return nil
+}
+
+func openRetry(path string, flags int) (int, error) {
+	for {
+		fd, err := unix.Open(path, flags, 0)
+		if !errors.Is(err, unix.EINTR) {
+			return fd, err
+		}
+	}
+}

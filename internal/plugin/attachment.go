@@ -1,0 +1,239 @@
+package plugin
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+
+	"tap/internal/netconf"
+	"tap/internal/netdev"
+	"tap/internal/netns"
+	"tap/internal/selinux"
+	"tap/internal/tuntap"
+)
+
+// openSandbox opens the container's namespace and refuses the plugin's own.
+func openSandbox(conf *netconf.Config) (*netns.Sandbox, error) {
+	sandbox, err := netns.Open(conf.Netns)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errNetns, err)
+	}
+	if conf.OwnNetnsAllowed {
+		return sandbox, nil
+	}
+	own, err := sandbox.IsOwn()
+	if err == nil && own {
+		err = fmt.Errorf("CNI_NETNS=%s is %w", conf.Netns, netns.ErrOwn)
+	}
+	if err != nil {
+		return nil, errors.Join(err, sandbox.Close())
+	}
+	return sandbox, nil
+}
+
+// tap is a device in the making: until persist it lives as long as its file.
+type tap struct {
+	conf    *netconf.Config
+	sandbox *netns.Sandbox
+	file    *tuntap.File // opened in the namespace
+	conn    *netdev.Conn // dialled in the namespace
+	link    *netdev.Link // as the kernel made it; nil until createTap has seen it
+	bridge  *netdev.Link // as it was before; nil: none asked for
+}
+
+// createTap makes the device under its final name. The name is the lock on the
+// attachment: a taken one is an error, and nothing is left behind.
+func createTap(conf *netconf.Config, sandbox *netns.Sandbox) (*tap, error) {
+	t := &tap{conf: conf, sandbox: sandbox}
+	if err := sandbox.Do(t.open); err != nil {
+		return nil, errors.Join(err, t.close())
+	}
+	if err := t.create(); err != nil {
+		return nil, errors.Join(fmt.Errorf("create tap %q in %s: %w", conf.IfName, conf.Netns, err), t.close())
+	}
+	return t, nil
+}
+
+// open gets what must be opened on a thread in the namespace.
+func (t *tap) open() error {
+	var err error
+	if t.conn, err = netdev.Dial(); err != nil {
+		return fmt.Errorf("%w: %w", errDevice, err)
+	}
+	if t.bridge, err = findBridge(t.conn, t.conf.Tap.Bridge); err != nil {
+		return err
+	}
+	if t.file, err = tuntap.Open(); err != nil {
+		return fmt.Errorf("%w: %w", errDevice, err)
+	}
+	return nil
+}
+
+func findBridge(conn *netdev.Conn, name string) (*netdev.Link, error) {
+	if name == "" {
+		return nil, nil
+	}
+	link, err := conn.LinkByName(name)
+	if err != nil {
+		if errors.Is(err, netdev.ErrNotFound) {
+			return nil, fmt.Errorf("bridge %q: %w: %w", name, errNoBridge, err)
+		}
+		return nil, fmt.Errorf("bridge %q: %w: %w", name, errDevice, err)
+	}
+	if link.Kind != "bridge" {
+		return nil, fmt.Errorf("bridge %q: %w: %q is a device of another kind (%s)", name, errNoBridge, name, link.Kind)
+	}
+	return link, nil
+}
+
+func (t *tap) create() error {
+	asked := t.conf.Tap
+	options := tuntap.Options{Name: t.conf.IfName, MultiQueue: asked.MultiQueue, Owner: asked.Owner, Group: asked.Group}
+	if err := createLabelled(t.file, options, asked.Label); err != nil {
+		if errors.Is(err, tuntap.ErrExists) {
+			return err
+		}
+		return errors.Join(fmt.Errorf("%w: %w", errDevice, err), t.deleteUnseen())
+	}
+	link, err := t.conn.LinkByName(t.conf.IfName)
+	if err != nil {
+		return errors.Join(fmt.Errorf("%w: %w", errDevice, err), t.deleteUnseen())
+	}
+	t.link = link
+	if err := t.onlyOurs(); err != nil {
+		return errors.Join(err, t.delete())
+	}
+	return nil
+}
+
+// createLabelled creates the device under the label asked for, where labels mean something.
+func createLabelled(file *tuntap.File, options tuntap.Options, label string) error {
+	if label == "" {
+		return file.Create(options)
+	}
+	enabled, err := selinux.Enabled()
+	if err != nil {
+		return err
+	}
+	if !enabled {
+		notice("selinuxContext is ignored: this host has no SELinux")
+		return file.Create(options)
+	}
+	return selinux.CreateTap(file, options, label)
+}
+
+// onlyOurs refuses a device that was restricted to an owner or a group after
+// somebody else had attached to it, as only a multi-queue tap allows: an
+// attached process keeps its queue, and may have changed the owner as well.
+func (t *tap) onlyOurs() error {
+	asked, tun := t.conf.Tap, t.link.Tun
+	if tun == nil || !tun.Tap {
+		return fmt.Errorf("%w: %q is a device of another kind (%s)", errDevice, t.link.Name, t.link.Kind)
+	}
+	if asked.Owner == nil && asked.Group == nil {
+		return nil // whoever can open /dev/net/tun was let in by the configuration
+	}
+	if tun.Queues != 1 || tun.Disabled != 0 || tun.Persistent || !sameID(tun.Owner, asked.Owner) || !sameID(tun.Group, asked.Group) {
+		return fmt.Errorf("%w: %d queues instead of 1, owner %s, group %s",
+			errIntruder, tun.Queues+tun.Disabled, idText(tun.Owner), idText(tun.Group))
+	}
+	return nil
+}
+
+// configure gives the device all its attributes and brings it up.
+func (t *tap) configure() error {
+	asked := t.conf.Tap
+	settings := netdev.Settings{
+		Alias:      t.conf.Alias(),
+		MTU:        asked.MTU,
+		MAC:        asked.MAC,
+		TxQueueLen: asked.TxQueueLen,
+		ARPNotify:  t.conf.IPAM != "",
+	}
+	if t.bridge != nil {
+		settings.Master = t.bridge.Index
+	}
+	if err := t.conn.Configure(t.link.Index, settings); err != nil {
+		return fmt.Errorf("configure tap %q: %w: %w", t.conf.IfName, errDevice, err)
+	}
+	return t.noticeBridge()
+}
+
+// noticeBridge tells the operator when the bridge took the MAC address or the
+// MTU of its new port for its own, as bridges without fixed ones do (Linux 6.12,
+// net/bridge/br_stp_if.c, br_stp_recalculate_bridge_id; br_if.c, br_mtu_auto_adjust).
+func (t *tap) noticeBridge() error {
+	if t.bridge == nil {
+		return nil
+	}
+	now, err := t.conn.LinkByIndex(t.bridge.Index)
+	if err != nil {
+		return fmt.Errorf("bridge %q: %w: %w", t.bridge.Name, errDevice, err)
+	}
+	if !bytes.Equal(now.MAC, t.bridge.MAC) {
+		notice("bridge %q took the MAC address %s of its new port %q for its own (it was %s)", now.Name, now.MAC, t.conf.IfName, t.bridge.MAC)
+	}
+	if now.MTU != t.bridge.MTU {
+		notice("bridge %q took the MTU %d of its new port %q for its own (it was %d)", now.Name, now.MTU, t.conf.IfName, t.bridge.MTU)
+	}
+	return nil
+}
+
+// persist commits the device: from here on only delete takes it back.
+func (t *tap) persist() error {
+	if err := t.file.Persist(); err != nil {
+		return fmt.Errorf("commit tap %q: %w: %w", t.conf.IfName, errDevice, err)
+	}
+	return nil
+}
+
+// delete takes the device back, also where another process has attached to it.
+func (t *tap) delete() error {
+	if err := t.conn.Delete(t.link.Index); err != nil {
+		return fmt.Errorf("undo: %w", err)
+	}
+	return nil
+}
+
+// deleteUnseen is delete for a device that may have been made, but could not be
+// read back: closing the file is not enough where somebody attached to it.
+func (t *tap) deleteUnseen() error {
+	if _, err := t.file.Name(); err != nil {
+		return nil // nothing is attached to our file: no device was made
+	}
+	if err := t.conn.DeleteByName(t.conf.IfName); err != nil {
+		return fmt.Errorf("undo: %w", err)
+	}
+	return nil
+}
+
+// close lets go of the device; an uncommitted one vanishes.
+func (t *tap) close() error {
+	if t.conn != nil {
+		t.conn.Close()
+	}
+	if t.file != nil {
+		return t.file.Close()
+	}
+	return nil
+}
+
+// notice tells the operator something that is no error. Standard output is the result's.
+func notice(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "tap: "+format+"\n", args...)
+}
+
+func sameID(a, b *uint32) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
+}
+
+func idText(id *uint32) string {
+	if id == nil {
+		return "none"
+	}
+	return fmt.Sprint(*id)
+}

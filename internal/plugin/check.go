@@ -1,0 +1,277 @@
+package plugin
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/containernetworking/cni/pkg/skel"
+	"github.com/containernetworking/cni/pkg/types"
+	current "github.com/containernetworking/cni/pkg/types/100"
+
+	"tap/internal/netconf"
+	"tap/internal/netdev"
+)
+
+// Check compares the attachment with what ADD made and prevResult, the chain's
+// final result, says of it (CNI specification 1.1, section 2, "CHECK"). It only
+// reads, by netlink: attaching to the tap would change its SELinux label.
+func Check(args *skel.CmdArgs) error {
+	conf, err := netconf.Parse(args)
+	if err != nil {
+		return cniError(err)
+	}
+	if conf.PrevResult == nil {
+		return cniError(&netconf.KeyError{Key: "prevResult", Value: "none", Allowed: "the result of ADD, which the runtime passes to CHECK"})
+	}
+	delegate, err := findIPAM(conf, args.Path)
+	if err != nil {
+		return cniError(err)
+	}
+	if delegate != nil {
+		err = delegate.Check(context.Background(), ipamCall(conf, args.StdinData))
+	}
+	return cniError(errors.Join(checkDevice(conf), err))
+}
+
+func checkDevice(conf *netconf.Config) error {
+	sandbox, err := openSandbox(conf)
+	if err != nil {
+		return err
+	}
+	defer sandbox.Close() // a descriptor that was only read: nothing can be lost
+
+	var seen observation
+	if err := sandbox.Do(func() error { seen, err = observe(conf); return err }); err != nil {
+		return fmt.Errorf("%w: %w", errDevice, err)
+	}
+	differences := compare(conf, seen)
+	if len(differences) > 0 {
+		return fmt.Errorf("tap %q is %w: %s", conf.IfName, errDifferences, strings.Join(differences, "; "))
+	}
+	return nil
+}
+
+// observation is what CHECK reads from the kernel.
+type observation struct {
+	link      *netdev.Link // nil: no device bears the alias
+	namesake  *netdev.Link // a device of the expected name that is not ours
+	bridge    *netdev.Link // nil: none asked for, or not there
+	addresses []net.IPNet
+	routes    []netdev.RouteEntry
+}
+
+// observe runs on a thread in the container's namespace.
+func observe(conf *netconf.Config) (observation, error) {
+	var seen observation
+	conn, err := netdev.Dial()
+	if err != nil {
+		return seen, err
+	}
+	defer conn.Close()
+	links, err := conn.Links()
+	if err != nil {
+		return seen, err
+	}
+	for _, link := range links {
+		switch {
+		case link.Alias == conf.Alias() && (seen.link == nil || link.Name == conf.IfName):
+			seen.link = link
+		case link.Name == conf.IfName:
+			seen.namesake = link
+		}
+		if link.Name == conf.Tap.Bridge {
+			seen.bridge = link
+		}
+	}
+	if seen.link == nil {
+		return seen, nil
+	}
+	if seen.addresses, err = netdev.Addresses(seen.link.Index); err != nil {
+		return seen, err
+	}
+	seen.routes, err = netdev.Routes()
+	return seen, err
+}
+
+// compare lists the differences, expected and found.
+func compare(conf *netconf.Config, seen observation) []string {
+	if seen.link == nil {
+		if seen.namesake != nil {
+			return []string{fmt.Sprintf("alias: expected %q, found %q on a device of kind %q", conf.Alias(), seen.namesake.Alias, seen.namesake.Kind)}
+		}
+		return []string{fmt.Sprintf("expected a device with the alias %q, found none", conf.Alias())}
+	}
+	d := compareLink(conf, seen)
+	ours := ownInterface(conf)
+	if ours < 0 {
+		return append(d, fmt.Sprintf("prevResult: expected an interface %q in %s, found none", conf.IfName, conf.Netns))
+	}
+	entry := conf.PrevResult.Interfaces[ours]
+	if mac, err := net.ParseMAC(entry.Mac); err != nil || !bytes.Equal(mac, seen.link.MAC) {
+		d = append(d, fmt.Sprintf("MAC: expected %s, found %s", entry.Mac, seen.link.MAC))
+	}
+	noticeChanges(conf, entry, seen.link)
+	d = append(d, compareAddresses(conf.PrevResult, ours, seen.addresses)...)
+	return append(d, compareRoutes(conf.PrevResult, ours, seen)...)
+}
+
+func compareLink(conf *netconf.Config, seen observation) []string {
+	link, tun := seen.link, seen.link.Tun
+	if !link.IsTap() {
+		return []string{fmt.Sprintf("kind: expected a tap, found %q", link.Kind)}
+	}
+	d := newDifferences()
+	d.want("name", conf.IfName, link.Name)
+	d.want("persistent", true, tun.Persistent)
+	d.want("up", true, link.Up)
+	d.want("owner", idText(conf.Tap.Owner), idText(tun.Owner))
+	d.want("group", idText(conf.Tap.Group), idText(tun.Group))
+	d.want("multiQueue", conf.Tap.MultiQueue, tun.MultiQueue)
+	if conf.Tap.Bridge != "" {
+		if seen.bridge == nil {
+			d.want("bridge", conf.Tap.Bridge, "no such device")
+		} else {
+			d.want("bridge (index of the master)", seen.bridge.Index, link.Master)
+		}
+	}
+	return d.list
+}
+
+type differences struct{ list []string }
+
+func newDifferences() *differences { return &differences{} }
+
+func (d *differences) want(what string, expected, found any) {
+	if expected != found {
+		d.list = append(d.list, fmt.Sprintf("%s: expected %v, found %v", what, expected, found))
+	}
+}
+
+// noticeChanges tells of what a later plugin of the chain may have changed
+// without recording it (tuning does not record the MTU): no difference, but worth a line.
+func noticeChanges(conf *netconf.Config, entry *current.Interface, link *netdev.Link) {
+	mtu := entry.Mtu
+	if mtu == 0 { // results before 1.1.0 have none
+		mtu = conf.Tap.MTU
+	}
+	if mtu != 0 && mtu != link.MTU {
+		notice("tap %q: the MTU was %d and is now %d", link.Name, mtu, link.MTU)
+	}
+	if length := conf.Tap.TxQueueLen; length != 0 && length != link.TxQueueLen {
+		notice("tap %q: the transmit queue length was %d and is now %d", link.Name, length, link.TxQueueLen)
+	}
+}
+
+// compareAddresses seeks the addresses that prevResult says are on our interface.
+func compareAddresses(prev *current.Result, ours int, found []net.IPNet) []string {
+	var d []string
+	for _, ip := range prev.IPs {
+		if ip.Interface == nil || *ip.Interface != ours {
+			continue
+		}
+		if !containsNet(found, ip.Address) {
+			d = append(d, fmt.Sprintf("address: expected %s, found %v", ip.Address.String(), netTexts(found)))
+		}
+	}
+	return d
+}
+
+func containsNet(list []net.IPNet, n net.IPNet) bool {
+	for _, other := range list {
+		if other.IP.Equal(n.IP) && sameMask(other.Mask, n.Mask) {
+			return true
+		}
+	}
+	return false
+}
+
+func sameMask(a, b net.IPMask) bool {
+	aOnes, aBits := a.Size()
+	bOnes, bBits := b.Size()
+	return aOnes == bOnes && aBits == bBits
+}
+
+func netTexts(list []net.IPNet) []string {
+	texts := make([]string, 0, len(list))
+	for _, n := range list {
+		texts = append(texts, n.String())
+	}
+	return texts
+}
+
+// compareRoutes seeks every route of prevResult in the table that it names. The
+// result does not say whose a route is: where other interfaces have addresses
+// as well, it may lead through any of them.
+func compareRoutes(prev *current.Result, ours int, seen observation) []string {
+	device := seen.link.Index
+	for _, ip := range prev.IPs {
+		if ip.Interface == nil || *ip.Interface != ours {
+			device = 0
+		}
+	}
+	var d []string
+	for _, route := range prev.Routes {
+		if !hasRoute(seen.routes, route, device) {
+			d = append(d, fmt.Sprintf("route: expected %s, found none such", routeText(route)))
+		}
+	}
+	return d
+}
+
+func hasRoute(list []netdev.RouteEntry, want *types.Route, device int) bool {
+	for _, r := range list {
+		if matches(r, want) && leads(r, want.GW, device) {
+			return true
+		}
+	}
+	return false
+}
+
+// matches compares what the CNI route names; the rest is the kernel's or another plugin's choice.
+func matches(r netdev.RouteEntry, want *types.Route) bool {
+	table := tableMain
+	if want.Table != nil && *want.Table != 0 {
+		table = *want.Table
+	}
+	v4 := want.Dst.IP.To4() != nil
+	return containsNet([]net.IPNet{r.Dst}, net.IPNet{IP: want.Dst.IP.Mask(want.Dst.Mask), Mask: want.Dst.Mask}) &&
+		r.Table == table &&
+		(want.Priority == 0 || r.Priority == want.Priority) &&
+		(want.Scope == nil || !v4 || r.Scope == *want.Scope) &&
+		(want.MTU == 0 || r.MTU == want.MTU) &&
+		(want.AdvMSS == 0 || r.AdvMSS == want.AdvMSS)
+}
+
+// leads says whether one of the hops goes through the gateway and the device; nil and 0: whichever.
+func leads(r netdev.RouteEntry, gateway net.IP, device int) bool {
+	for i, hop := range r.Hops {
+		if (!specified(gateway) || hop.Gateway.Equal(gateway)) && (device == 0 || r.Devices[i] == device) {
+			return true
+		}
+	}
+	return false
+}
+
+func routeText(r *types.Route) string {
+	text := r.Dst.String()
+	if specified(r.GW) {
+		text += " via " + r.GW.String()
+	}
+	if r.Table != nil {
+		text += fmt.Sprintf(" table %d", *r.Table)
+	}
+	if r.Priority != 0 {
+		text += fmt.Sprintf(" priority %d", r.Priority)
+	}
+	if r.MTU != 0 {
+		text += fmt.Sprintf(" mtu %d", r.MTU)
+	}
+	if r.AdvMSS != 0 {
+		text += fmt.Sprintf(" advmss %d", r.AdvMSS)
+	}
+	return text
+}

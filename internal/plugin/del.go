@@ -1,0 +1,114 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+
+	"github.com/containernetworking/cni/pkg/skel"
+
+	"tap/internal/netconf"
+	"tap/internal/netdev"
+	"tap/internal/netns"
+)
+
+// Del removes the attachment (CNI specification 1.1, section 2, "DEL"). The
+// reservation and the device each go regardless of the other's failure; what is
+// gone already is no failure.
+func Del(args *skel.CmdArgs) error {
+	conf, confErr := netconf.ParseDel(args)
+	if conf == nil {
+		return cniError(confErr)
+	}
+	released := make(chan error, 1)
+	go func() { released <- releaseIPAM(conf, args) }()
+	return cniError(errors.Join(confErr, removeTap(conf), <-released))
+}
+
+func releaseIPAM(conf *netconf.Config, args *skel.CmdArgs) error {
+	delegate, err := findIPAM(conf, args.Path)
+	if err != nil || delegate == nil {
+		return err
+	}
+	return delegate.Del(context.Background(), ipamCall(conf, args.StdinData))
+}
+
+// removeTap deletes the device of this attachment, under whatever name it goes now.
+func removeTap(conf *netconf.Config) error {
+	if conf.Netns == "" {
+		return nil // the runtime says that the namespace is gone, and the device with it
+	}
+	sandbox, err := openSandbox(conf)
+	if goneSandbox(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer sandbox.Close() // a descriptor that was only read: nothing can be lost
+
+	var conn *netdev.Conn
+	if err := sandbox.Do(func() error { conn, err = netdev.Dial(); return err }); err != nil {
+		return fmt.Errorf("%w: %w", errDevice, err)
+	}
+	defer conn.Close()
+	links, err := conn.Links()
+	if err != nil {
+		return fmt.Errorf("%w: %w", errDevice, err)
+	}
+	var failed []error
+	for _, link := range links {
+		if isOurs(conf, link) {
+			failed = append(failed, conn.Delete(link.Index))
+		}
+	}
+	if err := errors.Join(failed...); err != nil {
+		return fmt.Errorf("%w: %w", errDevice, err)
+	}
+	return nil
+}
+
+// goneSandbox says whether the path leads to no namespace in which a device of
+// ours could be: none at all, something else (a plain file is what is left of
+// one after a reboot), or the plugin's own, about which the skeleton complains.
+func goneSandbox(err error) bool {
+	for _, gone := range []error{fs.ErrNotExist, syscall.ENOTDIR, netns.ErrNotNamespace, netns.ErrOwn} {
+		if errors.Is(err, gone) {
+			return true
+		}
+	}
+	return false
+}
+
+// isOurs decides by the alias. A tap that the reference plugin made has none: it
+// is ours if the runtime's cache lists it in this namespace.
+func isOurs(conf *netconf.Config, link *netdev.Link) bool {
+	if !link.IsTap() {
+		return false
+	}
+	if link.Alias != "" {
+		return link.Alias == conf.Alias()
+	}
+	return link.Name == conf.IfName && listed(conf)
+}
+
+func listed(conf *netconf.Config) bool {
+	return ownInterface(conf) >= 0
+}
+
+// ownInterface is the index of this attachment's entry in prevResult; -1: none.
+// The last one counts: a plugin appends its own.
+func ownInterface(conf *netconf.Config) int {
+	found := -1
+	if conf.PrevResult == nil {
+		return found
+	}
+	for i, entry := range conf.PrevResult.Interfaces {
+		if entry.Name == conf.IfName && entry.Sandbox == conf.Netns {
+			found = i
+		}
+	}
+	return found
+}

@@ -1,0 +1,96 @@
+package plugin
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/containernetworking/cni/pkg/types"
+
+	"tap/internal/ipam"
+	"tap/internal/netconf"
+	"tap/internal/netns"
+	"tap/internal/selinux"
+	"tap/internal/tuntap"
+)
+
+// The plugin's own error codes (CNI specification 1.1, section 5, "Error":
+// 100 and up). docs/errors.md lists them; a test keeps the two in step.
+const (
+	codeNameTaken   uint = 100 // an interface already bears the name
+	codeDevice      uint = 101 // the kernel refused to make or configure the tap
+	codeIPAM        uint = 102 // the IPAM plugin cannot be run, or answered with nothing usable
+	codeLayer3      uint = 103 // the kernel refused an address or a route
+	codeCheck       uint = 104 // CHECK found differences
+	codeLabel       uint = 105 // the SELinux label was refused
+	codeBridge      uint = 106 // there is no such bridge
+	codeInterrupted uint = 107 // told to end by a signal
+)
+
+// What a step of this package was about, where its cause alone does not tell.
+var (
+	errDevice      = errors.New("device")
+	errLayer3      = errors.New("addresses and routes")
+	errNoBridge    = errors.New("no such bridge in the namespace")
+	errIntruder    = errors.New("somebody else attached to the tap before its owner was set")
+	errDifferences = errors.New("not as it was made")
+	errInterrupted = errors.New("interrupted by a signal")
+	errNetns       = errors.New("network namespace")
+	errWrite       = errors.New("write the result")
+)
+
+// verdicts give the CNI code and the operator's next step for the first cause
+// that is in the chain.
+var verdicts = []struct {
+	cause   error
+	code    uint
+	details string
+}{
+	{netconf.ErrUndecodable, types.ErrDecodingFailure, "the configuration must be a JSON object as docs/configuration.md describes it"},
+	{netns.ErrOwn, types.ErrInvalidNetNS, "CNI_NETNS must name the container's network namespace; CNI_NETNS_OVERRIDE=1 allows the plugin's own"},
+	{netns.ErrNotNamespace, types.ErrInvalidNetNS, "CNI_NETNS must lead to a network namespace that exists, such as /run/netns/NAME or /proc/PID/ns/net"},
+	{errNetns, types.ErrInvalidNetNS, "CNI_NETNS must lead to a network namespace that exists, such as /run/netns/NAME or /proc/PID/ns/net"},
+	{errInterrupted, codeInterrupted, "everything was undone; the runtime may try again"},
+	{ipam.ErrInterrupted, codeInterrupted, "everything was undone; the runtime may try again"},
+	{tuntap.ErrExists, codeNameTaken, "it was left as it was: choose another name, or delete it"},
+	{errIntruder, types.ErrTryAgainLater, "a process in the namespace opens taps that are not its own; the tap was deleted"},
+	{selinux.ErrLabel, codeLabel, "selinuxContext must be a context that the policy knows, and under which the plugin may execute itself"},
+	{errNoBridge, codeBridge, "make the bridge in the container's namespace first: another plugin of the chain, or the image's own set-up"},
+	{ipam.ErrNotFound, codeIPAM, "install the IPAM plugin into one of the folders of CNI_PATH"},
+	{ipam.ErrSelf, types.ErrInvalidNetworkConfig, "ipam.type must name an IPAM plugin such as host-local, static or dhcp"},
+	{ipam.ErrBadResult, codeIPAM, "the IPAM plugin does not answer as the CNI specification demands"},
+	{errWrite, types.ErrIOFailure, "the runtime did not take the result; everything was undone"},
+	{errDifferences, codeCheck, "delete the attachment and add it again, or find out who changed it"},
+	{errLayer3, codeLayer3, "the kernel does not take what the IPAM plugin returned; see its words in the message"},
+	{errDevice, codeDevice, "tap needs CAP_NET_ADMIN, /dev/net/tun (modprobe tun) and a kernel that takes the values of the configuration"},
+}
+
+// cniError turns what the packages below report into the one error that the
+// runtime reads: code, what was attempted on what, and what to do about it.
+func cniError(err error) error {
+	if err == nil {
+		return nil
+	}
+	// errors.Join puts each of its errors on a line; a runtime's log has one.
+	msg := strings.ReplaceAll(err.Error(), "\n", "; ")
+	var key *netconf.KeyError
+	if errors.As(err, &key) {
+		return types.NewError(types.ErrInvalidNetworkConfig, msg, "allowed is "+key.Allowed)
+	}
+	var variable *netconf.VarError
+	if errors.As(err, &variable) {
+		return types.NewError(types.ErrInvalidEnvironmentVariables, msg, "set by the runtime, or by whoever called it")
+	}
+	for _, v := range verdicts {
+		if errors.Is(err, v.cause) {
+			return types.NewError(v.code, msg, v.details)
+		}
+	}
+	var theirs *ipam.Error
+	if errors.As(err, &theirs) {
+		if theirs.Reported != nil {
+			return types.NewError(theirs.Reported.Code, msg, theirs.Reported.Details)
+		}
+		return types.NewError(codeIPAM, msg, "look for the IPAM plugin's own words on standard error, in the runtime's log")
+	}
+	return types.NewError(types.ErrInternal, msg, "")
+}

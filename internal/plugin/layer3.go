@@ -1,0 +1,242 @@
+package plugin
+
+import (
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/containernetworking/cni/pkg/types"
+	current "github.com/containernetworking/cni/pkg/types/100"
+
+	"tap/internal/netconf"
+	"tap/internal/netdev"
+)
+
+const (
+	minMTUIPv6 = 1280 // bytes, RFC 8200 section 5; below it the kernel turns IPv6 off for the device
+	scopeLink  = 253  // RT_SCOPE_LINK, rtnetlink(7)
+	loopback   = "lo"
+)
+
+// address gives the device the addresses and routes that IPAM returned.
+func (t *tap) address(assigned *current.Result) error {
+	if assigned == nil {
+		return nil
+	}
+	routes, err := planRoutes(assigned.IPs, assigned.Routes)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errLayer3, err)
+	}
+	if v6 := firstIPv6(assigned.IPs); v6 != nil {
+		if mtu := t.conf.Tap.MTU; mtu != 0 && mtu < minMTUIPv6 {
+			return &netconf.KeyError{
+				Key: "mtu", Value: fmt.Sprint(mtu), Allowed: fmt.Sprintf("%d or more together with IPv6", minMTUIPv6),
+				Err: fmt.Errorf("too small for IPv6, and IPAM returned %s", v6.Address.String()),
+			}
+		}
+		if err := t.sandbox.Do(t.enableIPv6); err != nil {
+			return fmt.Errorf("%w: %w", errLayer3, err)
+		}
+	}
+	for _, ip := range assigned.IPs {
+		if err := t.conn.AddAddress(t.link.Index, ip.Address); err != nil {
+			return fmt.Errorf("%w of tap %q: %w", errLayer3, t.conf.IfName, err)
+		}
+	}
+	for _, route := range routes {
+		if err := t.conn.AddRoute(t.link.Index, route); err != nil {
+			return fmt.Errorf("%w of tap %q: %w", errLayer3, t.conf.IfName, err)
+		}
+	}
+	return nil
+}
+
+func (t *tap) enableIPv6() error {
+	_, err := netdev.EnableIPv6(t.conf.IfName) // lies with the device: deleting that is its undo
+	if err != nil {
+		return err
+	}
+	return netdev.KeepIPv6OnDown(t.conf.IfName)
+}
+
+// enableLoopback turns IPv6 on for lo, through which the namespace reaches its
+// own addresses, and returns the undo. It is the last step before the commit,
+// so that a death in between changes as little as can be.
+func (t *tap) enableLoopback(assigned *current.Result) (restore func() error, err error) {
+	nothing := func() error { return nil }
+	if firstIPv6(assignedIPs(assigned)) == nil {
+		return nothing, nil
+	}
+	changed := false
+	err = t.sandbox.Do(func() error {
+		changed, err = netdev.EnableIPv6(loopback)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errLayer3, err)
+	}
+	if !changed {
+		return nothing, nil
+	}
+	return func() error {
+		if err := t.sandbox.Do(func() error { return netdev.DisableIPv6(loopback) }); err != nil {
+			return fmt.Errorf("undo: %w", err)
+		}
+		return nil
+	}, nil
+}
+
+func firstIPv6(ips []*current.IPConfig) *current.IPConfig {
+	for _, ip := range ips {
+		if ip.Address.IP.To4() == nil {
+			return ip
+		}
+	}
+	return nil
+}
+
+// planRoutes makes of CNI routes what the kernel shall be asked for:
+//   - a route without gateway takes the first one of its family among the
+//     addresses, unless its scope says that the destination is on the link;
+//   - a gateway outside every address is reached on the link all the same;
+//   - routes that differ in nothing but the gateway become one multipath route.
+func planRoutes(ips []*current.IPConfig, routes []*types.Route) ([]netdev.Route, error) {
+	type identity struct {
+		dst                    string
+		table, priority, scope int
+	}
+	var plan []netdev.Route
+	place := map[identity]int{}
+	for _, r := range routes {
+		route, err := planRoute(ips, r)
+		if err != nil {
+			return nil, fmt.Errorf("route %v: %w", r, err)
+		}
+		id := identity{route.Dst.String(), route.Table, route.Priority, route.Scope}
+		if at, known := place[id]; known {
+			plan[at] = merge(plan[at], route)
+			continue
+		}
+		place[id] = len(plan)
+		plan = append(plan, route)
+	}
+	return plan, nil
+}
+
+func planRoute(ips []*current.IPConfig, r *types.Route) (netdev.Route, error) {
+	if err := checkNumbers(r); err != nil {
+		return netdev.Route{}, err
+	}
+	v6 := r.Dst.IP.To4() == nil
+	route := netdev.Route{
+		Dst:      net.IPNet{IP: r.Dst.IP.Mask(r.Dst.Mask), Mask: r.Dst.Mask},
+		Priority: r.Priority, MTU: r.MTU, AdvMSS: r.AdvMSS,
+	}
+	if r.Table != nil && *r.Table != tableMain {
+		route.Table = *r.Table
+	}
+	gateway := r.GW
+	onLink := r.Scope != nil && *r.Scope >= scopeLink
+	if !specified(gateway) && !onLink {
+		gateway = defaultGateway(ips, v6)
+	}
+	if !specified(gateway) {
+		gateway = nil
+	}
+	if gateway != nil && (gateway.To4() == nil) != v6 {
+		return route, fmt.Errorf("gateway %s is of the other address family", gateway)
+	}
+	switch {
+	case v6: // has no scopes
+	case r.Scope != nil:
+		route.Scope = *r.Scope
+	case gateway == nil:
+		route.Scope = scopeLink // as ip-route(8): other routes may lead over it
+	}
+	route.Hops = []netdev.Hop{{Gateway: gateway, OnLink: gateway != nil && !reachable(ips, gateway)}}
+	return route, nil
+}
+
+// tableMain is RT_TABLE_MAIN, rtnetlink(7), which is also what no table means.
+const tableMain = 254
+
+// checkNumbers refuses what would wrap around on its way into the kernel.
+func checkNumbers(r *types.Route) error {
+	if r.Dst.IP == nil {
+		return errors.New("has no destination")
+	}
+	type number struct {
+		name  string
+		value int
+		most  int64
+	}
+	const most32 = 1<<32 - 1
+	numbers := []number{{"mtu", r.MTU, most32}, {"advmss", r.AdvMSS, most32}, {"priority", r.Priority, most32}}
+	if r.Table != nil {
+		numbers = append(numbers, number{"table", *r.Table, most32})
+	}
+	if r.Scope != nil {
+		numbers = append(numbers, number{"scope", *r.Scope, 255})
+	}
+	for _, n := range numbers {
+		if n.value < 0 || int64(n.value) > n.most {
+			return fmt.Errorf("%s %d is not between 0 and %d", n.name, n.value, n.most)
+		}
+	}
+	return nil
+}
+
+func specified(ip net.IP) bool { return ip != nil && !ip.IsUnspecified() }
+
+func defaultGateway(ips []*current.IPConfig, v6 bool) net.IP {
+	for _, ip := range ips {
+		if specified(ip.Gateway) && (ip.Gateway.To4() == nil) == v6 {
+			return ip.Gateway
+		}
+	}
+	return nil
+}
+
+// reachable says whether an address puts the gateway on the link. An IPv6
+// link-local gateway always is (RFC 4291 section 2.5.6).
+func reachable(ips []*current.IPConfig, gateway net.IP) bool {
+	if gateway.To4() == nil && gateway.IsLinkLocalUnicast() {
+		return true
+	}
+	for _, ip := range ips {
+		if ip.Address.Contains(gateway) {
+			return true
+		}
+	}
+	return false
+}
+
+// merge adds the hops of b to a. The metrics belong to the whole route: the
+// smaller of two is safe on both paths.
+func merge(a, b netdev.Route) netdev.Route {
+	for _, hop := range b.Hops {
+		if !has(a.Hops, hop) {
+			a.Hops = append(a.Hops, hop)
+		}
+	}
+	a.MTU = smaller(a.MTU, b.MTU)
+	a.AdvMSS = smaller(a.AdvMSS, b.AdvMSS)
+	return a
+}
+
+func has(hops []netdev.Hop, hop netdev.Hop) bool {
+	for _, h := range hops {
+		if h.Gateway.Equal(hop.Gateway) {
+			return true
+		}
+	}
+	return false
+}
+
+// smaller of two metrics, of which 0 means unset.
+func smaller(a, b int) int {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}

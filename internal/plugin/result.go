@@ -1,0 +1,57 @@
+package plugin
+
+import (
+	"bytes"
+	"fmt"
+
+	current "github.com/containernetworking/cni/pkg/types/100"
+
+	"tap/internal/netconf"
+	"tap/internal/netdev"
+)
+
+// newResult is what ADD prints: the result of the plugins before this one as it
+// was, this interface appended, and the addresses of our IPAM pointing at it.
+func newResult(conf *netconf.Config, link *netdev.Link, assigned *current.Result) ([]byte, error) {
+	result := &current.Result{CNIVersion: current.ImplementedSpecVersion}
+	if prev := conf.PrevResult; prev != nil {
+		result.Interfaces = append(result.Interfaces, prev.Interfaces...)
+		result.IPs = append(result.IPs, prev.IPs...)
+		result.Routes = append(result.Routes, prev.Routes...)
+		result.DNS = prev.DNS
+	}
+	result.Interfaces = append(result.Interfaces, &current.Interface{
+		Name:    link.Name,
+		Mac:     link.MAC.String(),
+		Mtu:     link.MTU,
+		Sandbox: conf.Netns,
+	})
+	ours := len(result.Interfaces) - 1
+	if assigned != nil {
+		for _, ip := range assigned.IPs {
+			ip = ip.Copy()
+			ip.Interface = current.Int(ours)
+			result.IPs = append(result.IPs, ip)
+		}
+		result.Routes = append(result.Routes, assigned.Routes...)
+		if !assigned.DNS.IsEmpty() {
+			result.DNS = assigned.DNS
+		}
+	}
+	if !conf.DNS.IsEmpty() {
+		result.DNS = conf.DNS
+	}
+	return encode(result, conf.CNIVersion)
+}
+
+func encode(result *current.Result, version string) ([]byte, error) {
+	asked, err := result.GetAsVersion(version)
+	if err != nil {
+		return nil, fmt.Errorf("convert the result to version %s: %w", version, err)
+	}
+	var out bytes.Buffer
+	if err := asked.PrintTo(&out); err != nil {
+		return nil, fmt.Errorf("encode the result: %w", err)
+	}
+	return out.Bytes(), nil
+}

@@ -1,0 +1,139 @@
+// Package tuntap makes tap devices through /dev/net/tun and its ioctls
+// (Linux Documentation/networking/tuntap.rst). It knows no CNI and no netlink.
+package tuntap
+
+import (
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// Path is where the kernel's driver is reached.
+const Path = "/dev/net/tun"
+
+// ErrExists is in the chain where an interface already bears the name.
+var ErrExists = errors.New("an interface of that name exists")
+
+// File is an open /dev/net/tun. A device that is created through it belongs to
+// the network namespace in which it was opened, and lives as long as it is open
+// unless [File.Persist] is called.
+type File struct{ fd int }
+
+// Open opens /dev/net/tun in the network namespace of the calling thread.
+// Errors: fs.ErrNotExist without the node; unix.ENODEV or unix.ENXIO without the driver.
+func Open() (*File, error) {
+	for {
+		fd, err := unix.Open(Path, unix.O_RDWR|unix.O_CLOEXEC, 0)
+		switch {
+		case err == nil:
+			return &File{fd: fd}, nil
+		case !errors.Is(err, unix.EINTR):
+			return nil, fmt.Errorf("open %s: %w", Path, err)
+		}
+	}
+}
+
+// Inherited is the File of a descriptor that another process opened.
+func Inherited(fd int) *File { return &File{fd: fd} }
+
+// Fd is the descriptor, valid until Close.
+func (f *File) Fd() int { return f.fd }
+
+// Options say what the device shall be.
+type Options struct {
+	Name       string  // final, at most 15 bytes
+	MultiQueue bool    // IFF_MULTI_QUEUE: whoever attaches must use the same flag
+	Owner      *uint32 // user who may attach, an ID of the caller's user namespace; nil: not restricted to a user
+	Group      *uint32 // group that may attach; nil: not restricted to a group
+}
+
+// Create makes the device and sets its owner and group in the very next calls:
+// until then whoever can open /dev/net/tun in the namespace may attach to a
+// multi-queue tap (a single-queue one has no room for a second queue).
+//
+// Errors: ErrExists if the name is taken; unix.EPERM without CAP_NET_ADMIN in the
+// user namespace that owns the network namespace. After an error the device
+// may exist until Close. Source: Linux 6.12, drivers/net/tun.c, tun_set_iff.
+func (f *File) Create(o Options) error {
+	req, err := unix.NewIfreq(o.Name)
+	if err != nil {
+		return fmt.Errorf("name %q: %w", o.Name, err)
+	}
+	// IFF_NO_PI and IFF_VNET_HDR are what VMMs use; every attach sets its own anew.
+	flags := uint16(unix.IFF_TAP | unix.IFF_NO_PI | unix.IFF_VNET_HDR | unix.IFF_TUN_EXCL)
+	if o.MultiQueue {
+		flags |= unix.IFF_MULTI_QUEUE
+	}
+	req.SetUint16(flags)
+	err = retry(func() error { return unix.IoctlIfreq(f.fd, unix.TUNSETIFF, req) })
+	if errors.Is(err, unix.EBUSY) {
+		return fmt.Errorf("TUNSETIFF: %w; %w", err, ErrExists)
+	}
+	if err != nil {
+		return fmt.Errorf("TUNSETIFF: %w", err)
+	}
+	if o.Owner != nil {
+		if err := f.set(unix.TUNSETOWNER, int(*o.Owner)); err != nil {
+			return fmt.Errorf("TUNSETOWNER %d: %w", *o.Owner, err)
+		}
+	}
+	if o.Group != nil {
+		if err := f.set(unix.TUNSETGROUP, int(*o.Group)); err != nil {
+			return fmt.Errorf("TUNSETGROUP %d: %w", *o.Group, err)
+		}
+	}
+	if name := req.Name(); name != o.Name {
+		return fmt.Errorf("TUNSETIFF: the kernel made %q of the name %q", name, o.Name)
+	}
+	return nil
+}
+
+// Name asks the kernel which device is attached to the file; unix.EBADFD: none.
+func (f *File) Name() (string, error) {
+	req, err := unix.NewIfreq("")
+	if err != nil {
+		return "", fmt.Errorf("TUNGETIFF: %w", err)
+	}
+	if err := retry(func() error { return unix.IoctlIfreq(f.fd, unix.TUNGETIFF, req) }); err != nil {
+		return "", fmt.Errorf("TUNGETIFF: %w", err)
+	}
+	return req.Name(), nil
+}
+
+// Persist makes the device outlive the file. It fails with unix.EBADFD where
+// somebody deleted the device meanwhile.
+func (f *File) Persist() error {
+	if err := f.set(unix.TUNSETPERSIST, 1); err != nil {
+		return fmt.Errorf("TUNSETPERSIST: %w", err)
+	}
+	return nil
+}
+
+// Close gives the device back to the kernel unless it is persistent, or
+// another process has a queue of it.
+func (f *File) Close() error {
+	if f.fd < 0 {
+		return nil
+	}
+	fd := f.fd
+	f.fd = -1
+	if err := unix.Close(fd); err != nil {
+		return fmt.Errorf("close %s: %w", Path, err)
+	}
+	return nil
+}
+
+func (f *File) set(request uint, value int) error {
+	return retry(func() error { return unix.IoctlSetInt(f.fd, request, value) })
+}
+
+// retry repeats a call that a signal interrupted: the Go runtime sends itself
+// some, and the driver takes the rtnl lock interruptibly nowhere, but says so elsewhere.
+func retry(call func() error) error {
+	for {
+		if err := call(); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
