@@ -147,7 +147,7 @@ func (r Route) addHops(req *nl.NetlinkRequest, msg *nl.RtMsg, index int) {
 	for _, hop := range r.Hops {
 		path := &nl.RtNexthop{RtNexthop: unix.RtNexthop{Ifindex: int32(index)}}
 		if hop.OnLink {
-			path.RtNexthop.Flags = unix.RTNH_F_ONLINK
+			path.Flags = unix.RTNH_F_ONLINK
 		}
 		if gateway := hop.gateway(); gateway != nil {
 			path.Children = append(path.Children, gateway)

@@ -35,8 +35,8 @@ type Tun struct {
 	Tap        bool // layer 2; else a layer 3 "tun"
 	Persistent bool
 	MultiQueue bool
-	Queues     int     // attached and enabled
-	Disabled   int     // attached and disabled
+	Queues     int     // attached and enabled; the kernel tells only of a multi-queue device
+	Disabled   int     // attached and disabled; likewise
 	Owner      *uint32 // nil: none set, which netlink tells from root by leaving it out
 	Group      *uint32
 }

@@ -11,7 +11,7 @@ import (
 // EnableIPv6 turns disable_ipv6 off for the named device of the calling thread's
 // network namespace, and says whether it was on. Without IPv6 in the kernel it
 // does nothing: adding the address then says so.
-func EnableIPv6(name string) (changed bool, err error) {
+func EnableIPv6(name string) (bool, error) {
 	return setIPv6(name, "disable_ipv6", "0")
 }
 
@@ -29,7 +29,7 @@ func KeepIPv6OnDown(name string) error {
 
 // setIPv6 writes net.ipv6.conf.<name>.<key> unless it has the value already:
 // /proc/sys may be read-only where somebody set it before.
-func setIPv6(name, key, value string) (changed bool, err error) {
+func setIPv6(name, key, value string) (bool, error) {
 	path := "/proc/sys/net/ipv6/conf/" + name + "/" + key
 	old, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -36,13 +36,13 @@ func Add(args *skel.CmdArgs, stdout io.Writer) error {
 	if err != nil {
 		return cniError(err)
 	}
-	defer sandbox.Close() // a descriptor that was only read: nothing can be lost
+	defer sandbox.Close()
 
 	tap, err := createTap(conf, sandbox) // the name is the lock: a taken one is an error, and nothing else was started
 	if err != nil {
 		return cniError(err)
 	}
-	defer tap.close() // until persist, a death here gives the device back to the kernel; afterwards there is nothing to lose
+	defer tap.close() // until persist, a death here gives the device back to the kernel
 
 	lease := startIPAM(ctx, delegate, conf, args.StdinData) // its process runs while the device is configured
 	if err := tap.attach(ctx, lease, stdout); err != nil {

@@ -27,7 +27,8 @@ func openSandbox(conf *netconf.Config) (*netns.Sandbox, error) {
 		err = fmt.Errorf("CNI_NETNS=%s is %w", conf.Netns, netns.ErrOwn)
 	}
 	if err != nil {
-		return nil, errors.Join(err, sandbox.Close())
+		sandbox.Close()
+		return nil, err
 	}
 	return sandbox, nil
 }
@@ -47,10 +48,12 @@ type tap struct {
 func createTap(conf *netconf.Config, sandbox *netns.Sandbox) (*tap, error) {
 	t := &tap{conf: conf, sandbox: sandbox}
 	if err := sandbox.Do(t.open); err != nil {
-		return nil, errors.Join(err, t.close())
+		t.close()
+		return nil, err
 	}
 	if err := t.create(); err != nil {
-		return nil, errors.Join(fmt.Errorf("create tap %q in %s: %w", conf.IfName, conf.Netns, err), t.close())
+		t.close()
+		return nil, fmt.Errorf("create tap %q in %s: %w", conf.IfName, conf.Netns, err)
 	}
 	return t, nil
 }
@@ -131,6 +134,9 @@ func (t *tap) onlyOurs() error {
 	if tun == nil || !tun.Tap {
 		return fmt.Errorf("%w: %q is a device of another kind (%s)", errDevice, t.link.Name, t.link.Kind)
 	}
+	if !asked.MultiQueue {
+		return nil // has no room for a second queue: whoever tried got EBUSY
+	}
 	if asked.Owner == nil && asked.Group == nil {
 		return nil // whoever can open /dev/net/tun was let in by the configuration
 	}
@@ -209,14 +215,13 @@ func (t *tap) deleteUnseen() error {
 }
 
 // close lets go of the device; an uncommitted one vanishes.
-func (t *tap) close() error {
+func (t *tap) close() {
 	if t.conn != nil {
 		t.conn.Close()
 	}
 	if t.file != nil {
-		return t.file.Close()
+		t.file.Close()
 	}
-	return nil
 }
 
 // notice tells the operator something that is no error. Standard output is the result's.

@@ -42,7 +42,7 @@ func checkDevice(conf *netconf.Config) error {
 	if err != nil {
 		return err
 	}
-	defer sandbox.Close() // a descriptor that was only read: nothing can be lost
+	defer sandbox.Close()
 
 	var seen observation
 	if err := sandbox.Do(func() error { seen, err = observe(conf); return err }); err != nil {

@@ -47,7 +47,7 @@ func removeTap(conf *netconf.Config) error {
 	if err != nil {
 		return err
 	}
-	defer sandbox.Close() // a descriptor that was only read: nothing can be lost
+	defer sandbox.Close()
 
 	var conn *netdev.Conn
 	if err := sandbox.Do(func() error { conn, err = netdev.Dial(); return err }); err != nil {

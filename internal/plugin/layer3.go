@@ -62,13 +62,14 @@ func (t *tap) enableIPv6() error {
 // enableLoopback turns IPv6 on for lo, through which the namespace reaches its
 // own addresses, and returns the undo. It is the last step before the commit,
 // so that a death in between changes as little as can be.
-func (t *tap) enableLoopback(assigned *current.Result) (restore func() error, err error) {
+func (t *tap) enableLoopback(assigned *current.Result) (func() error, error) {
 	nothing := func() error { return nil }
 	if firstIPv6(assignedIPs(assigned)) == nil {
 		return nothing, nil
 	}
 	changed := false
-	err = t.sandbox.Do(func() error {
+	err := t.sandbox.Do(func() error {
+		var err error
 		changed, err = netdev.EnableIPv6(loopback)
 		return err
 	})

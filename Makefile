@@ -1,0 +1,54 @@
+# make build | test | demo | lint; test and demo as root. README.md says what they show.
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+# Not the program's name space: what the tests and the demo run beside the plugin, pinned.
+PLUGINS_VERSION := v1.9.1
+CNITOOL_VERSION := v1.3.1
+LINT_VERSION := v2.15.0
+
+PLUGINS := github.com/containernetworking/plugins/plugins
+export CGO_ENABLED := 0
+GOBUILD := go build -trimpath -buildvcs=false
+# go install into a folder of ours, whatever the caller's environment says
+GOINSTALL = env GOBIN=$(CURDIR)/$(1) GOFLAGS= go install -trimpath
+
+.PHONY: build test demo lint tools neighbours packages clean
+
+build: ## bin/tap, static
+	$(GOBUILD) -ldflags '-s -w -X main.buildVersion=$(VERSION)' -o bin/tap ./cmd/tap
+
+test: build tools ## unit, race and end-to-end tests
+	test/run.sh
+
+demo: build packages neighbours ## the plugin's main job on a real namespace
+	cd test && $(GOBUILD) -o ../bin/ ./guest ./demo
+	bin/demo
+
+lint: bin/golangci-lint
+	bin/golangci-lint run ./...
+	cd test && ../bin/golangci-lint run --config ../.golangci.yml ./...
+
+# What the tests run beside the plugin.
+tools: packages neighbours bin/cnitool bin/reference/tap
+	cd test && $(GOBUILD) -o ../bin/ ./guest && $(GOBUILD) -o ../bin/fake ./fakeipam
+
+neighbours: bin/host-local bin/static
+
+bin/host-local bin/static:
+	$(call GOINSTALL,bin) $(PLUGINS)/ipam/$(@F)@$(PLUGINS_VERSION)
+
+bin/reference/tap:
+	$(call GOINSTALL,bin/reference) $(PLUGINS)/main/tap@$(PLUGINS_VERSION)
+
+bin/cnitool:
+	$(call GOINSTALL,bin) github.com/containernetworking/cni/cnitool@$(CNITOOL_VERSION)
+
+bin/golangci-lint:
+	$(call GOINSTALL,bin) github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+
+# Programs from the distribution: installed on Debian, named elsewhere.
+packages:
+	@test/packages.sh
+
+clean:
+	rm -rf bin

@@ -1,0 +1,242 @@
+package e2e
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+
+	"tap/test/harness"
+)
+
+// attribute is one key of the configuration and what it does to the device.
+type attribute struct {
+	name string
+	keys m
+	want func(*harness.Device)
+}
+
+var attributes = []attribute{
+	{"owner", m{"owner": 64001}, func(d *harness.Device) { d.Details.Data.User = "64001" }},
+	{"group", m{"group": 64002}, func(d *harness.Device) { d.Details.Data.Group = "64002" }},
+	{"multiQueue", m{"multiQueue": true}, func(d *harness.Device) { d.Details.Data.MultiQueue = true }},
+	{"mtu", m{"mtu": 1400}, func(d *harness.Device) { d.MTU = 1400 }},
+	{"mac", m{"mac": "02:00:00:00:00:aa"}, func(d *harness.Device) { d.MAC = "02:00:00:00:00:aa" }},
+	{"bridge", m{"bridge": "br0"}, func(d *harness.Device) { d.Master = "br0" }},
+}
+
+// Every combination of keys gives the same device: that is defect 1 of the reference.
+func TestAddEveryCombinationOfKeys(t *testing.T) {
+	for set := range 1 << len(attributes) {
+		var names []string
+		keys := m{}
+		for i, a := range attributes {
+			if set&(1<<i) != 0 {
+				names = append(names, a.name)
+				maps.Copy(keys, a.keys)
+			}
+		}
+		name := strings.Join(names, "+")
+		if name == "" {
+			name = "none"
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testCombination(t, set, conf(t, keys))
+		})
+	}
+}
+
+func testCombination(t *testing.T, set int, config string) {
+	host := harness.NewHost(t)
+	host.Exec("ip", "link", "add", "br0", "address", "02:00:00:00:00:bb", "type", "bridge")
+	for _, mtu := range []string{"1501", "1500"} { // fixed by being changed, as its address is by being given: the port changes neither
+		host.Exec("ip", "link", "set", "br0", "mtu", mtu)
+	}
+	before := host.Snapshot()
+
+	added := host.Run("ADD", "net1", config)
+	result := added.Result()
+	got := host.MustDevice("net1")
+
+	want := got // what the keys do not name is the kernel's
+	want.Alias = "tap/vms/container1/net1"
+	want.Details.Kind, want.Details.Data.Type, want.Details.Data.Persist = "tun", "tap", true
+	want.Details.Data.User, want.Details.Data.Group, want.Details.Data.MultiQueue = "", "", false
+	want.MTU, want.Master, want.QLen = 1500, "", 1000
+	for i, a := range attributes {
+		if set&(1<<i) != 0 {
+			a.want(&want)
+		}
+	}
+	if g, w := fmt.Sprintf("%+v", got), fmt.Sprintf("%+v", want); g != w {
+		t.Errorf("device\n got %s\nwant %s", g, w)
+	}
+	if !got.Up() {
+		t.Error("the device is not up")
+	}
+	wantInterface := harness.Interface{Name: "net1", MAC: want.MAC, MTU: want.MTU, Sandbox: host.Pod.Path()}
+	if len(result.Interfaces) != 1 || result.Interfaces[0] != wantInterface {
+		t.Errorf("interfaces\n got %+v\nwant %+v", result.Interfaces, wantInterface)
+	}
+	if added.Stderr != "" {
+		t.Errorf("standard error: %s", added.Stderr)
+	}
+
+	withPrev := host.WithPrev(config, added)
+	host.Run("CHECK", "net1", withPrev).WantOK()
+	host.Run("DEL", "net1", withPrev).WantOK()
+	host.WantSame(before)
+}
+
+func TestAddTxQueueLen(t *testing.T) {
+	host := harness.NewHost(t)
+	host.Run("ADD", "net1", conf(t, m{"txQueueLen": 77})).WantOK()
+	if got := host.MustDevice("net1").QLen; got != 77 {
+		t.Errorf("transmit queue length\n got %d\nwant 77", got)
+	}
+}
+
+func TestAddKeysInAnyCase(t *testing.T) {
+	host := harness.NewHost(t)
+	host.Run("ADD", "net1", conf(t, m{"MultiQueue": true, "MTU": 1300, "OWNER": 64001, "selinuxcontext": "", "unknown": m{"a": 1}})).WantOK()
+	d := host.MustDevice("net1")
+	if !d.Details.Data.MultiQueue || d.MTU != 1300 || d.Details.Data.User != "64001" {
+		t.Errorf("got %+v", d)
+	}
+}
+
+func TestAddOwnerAndGroupZeroAreRoot(t *testing.T) {
+	host := harness.NewHost(t)
+	host.Run("ADD", "net1", conf(t, m{"owner": 0, "group": 0})).WantOK()
+	if d := host.MustDevice("net1").Details.Data; d.User != "0" || d.Group != "0" {
+		t.Errorf("user %q, group %q, want 0 and 0", d.User, d.Group)
+	}
+}
+
+func TestAddAddressesAndRoutes(t *testing.T) {
+	host := harness.NewHost(t)
+	before := host.Snapshot()
+	config := conf(t, hostLocal(m{"routes": []any{m{"dst": "0.0.0.0/0"}, m{"dst": "::/0"}, m{"dst": "10.9.0.0/16", "gw": "10.1.0.7"}}}),
+		m{"dns": m{"nameservers": []string{"10.1.0.53"}}})
+	added := host.Run("ADD", "net1", config)
+	result := added.Result()
+
+	d := host.MustDevice("net1")
+	if got, want := fmt.Sprint(d.Global()), "[10.1.0.2/24 2001:db8::2/64]"; got != want {
+		t.Errorf("addresses\n got %s\nwant %s", got, want)
+	}
+	for _, a := range d.Addresses {
+		if a.Scope == "global" && a.Tentative {
+			t.Errorf("address %s is tentative", a.Local)
+		}
+	}
+	wantLines(t, host.Exec("ip", "route"), "default via 10.1.0.1 dev net1", "10.9.0.0/16 via 10.1.0.7 dev net1")
+	wantLines(t, host.Exec("ip", "-6", "route"), "default via 2001:db8::1 dev net1")
+	for _, ip := range result.IPs {
+		if ip.Interface == nil || *ip.Interface != 0 {
+			t.Errorf("address %s does not point at the interface", ip.Address)
+		}
+	}
+	if len(result.IPs) != 2 || len(result.Routes) != 3 || len(result.DNS.Nameservers) != 1 {
+		t.Errorf("result %+v", result)
+	}
+	for _, key := range []string{"ipv4/conf/net1/arp_notify", "ipv6/conf/net1/keep_addr_on_down"} {
+		if got := strings.TrimSpace(host.Exec("cat", "/proc/sys/net/"+key)); got != "1" {
+			t.Errorf("%s is %s, want 1", key, got)
+		}
+	}
+	host.Run("CHECK", "net1", host.WithPrev(config, added)).WantOK()
+	host.Run("DEL", "net1", host.WithPrev(config, added)).WantOK()
+	host.WantSame(before)
+}
+
+// wantLines fails unless each text begins a line of the output.
+func wantLines(t *testing.T, output string, begins ...string) {
+	t.Helper()
+	for _, begin := range begins {
+		found := false
+		for line := range strings.Lines(output) {
+			found = found || strings.HasPrefix(strings.TrimSpace(line), begin)
+		}
+		if !found {
+			t.Errorf("no line begins with %q in\n%s", begin, output)
+		}
+	}
+}
+
+// Container runtimes turn IPv6 off by sysctl; an IPv6 address turns it on again.
+func TestAddEnablesIPv6AndUndoesIt(t *testing.T) {
+	const lo = "/proc/sys/net/ipv6/conf/lo/disable_ipv6"
+	disabled := func(t *testing.T) *harness.Host {
+		host := harness.NewHost(t)
+		for _, name := range []string{"default", "lo"} {
+			host.Exec("sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/"+name+"/disable_ipv6")
+		}
+		return host
+	}
+	t.Run("success", func(t *testing.T) {
+		host := disabled(t)
+		host.Run("ADD", "net1", conf(t, hostLocal())).WantOK()
+		if got := host.MustDevice("net1").Global(); len(got) != 2 {
+			t.Errorf("addresses %v", got)
+		}
+		if got := strings.TrimSpace(host.Exec("cat", lo)); got != "0" {
+			t.Errorf("lo: disable_ipv6 is %s, want 0", got)
+		}
+	})
+	t.Run("failure", func(t *testing.T) {
+		host := disabled(t)
+		before := host.Snapshot()
+		cmd := host.Command("ADD", "net1", conf(t, hostLocal()))
+		cmd.Stdout = devFull(t)
+		if got := host.Finish(cmd); got.Exit == 0 {
+			t.Error("succeeded without anybody to take the result")
+		}
+		host.WantSame(before)
+	})
+	t.Run("IPv4 only", func(t *testing.T) {
+		host := disabled(t)
+		host.Run("ADD", "net1", conf(t, fake())).WantOK()
+		if got := strings.TrimSpace(host.Exec("cat", lo)); got != "1" {
+			t.Errorf("lo: disable_ipv6 is %s, want 1 as before", got)
+		}
+	})
+}
+
+func TestAddMACPrecedence(t *testing.T) {
+	const fromKey, fromArgs, fromCNI, fromRuntime = "02:00:00:00:00:01", "02:00:00:00:00:02", "02:00:00:00:00:03", "02:00:00:00:00:04"
+	key, cni, runtime := m{"mac": fromKey}, m{"args": m{"cni": m{"mac": fromCNI}}}, m{"runtimeConfig": m{"mac": fromRuntime}}
+	for _, c := range []struct {
+		name, args, want string
+		keys             []m
+	}{
+		{"key", "", fromKey, []m{key}},
+		{"CNI_ARGS", "IgnoreUnknown=1;K8S_POD_NAME=p;MAC=" + fromArgs, fromArgs, []m{key}},
+		{"args.cni", "MAC=" + fromArgs, fromCNI, []m{key, cni}},
+		{"runtimeConfig", "MAC=" + fromArgs, fromRuntime, []m{key, cni, runtime}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			host := harness.NewHost(t)
+			result := host.Run("ADD", "net1", conf(t, c.keys...), "CNI_ARGS="+c.args).Result()
+			if got := host.MustDevice("net1").MAC; got != c.want || result.Interfaces[0].MAC != c.want {
+				t.Errorf("MAC\n got %s (result %s)\nwant %s", got, result.Interfaces[0].MAC, c.want)
+			}
+		})
+	}
+}
+
+// The bridge has no fixed MAC and MTU, and takes those of its first port.
+func TestAddTellsThatTheBridgeChanges(t *testing.T) {
+	host := harness.NewHost(t)
+	host.Exec("ip", "link", "add", "br0", "type", "bridge")
+	got := host.Run("ADD", "net1", conf(t, m{"bridge": "br0", "mac": "02:00:00:00:00:01", "mtu": 1400})).WantOK()
+	for _, text := range []string{`bridge "br0" took the MAC address 02:00:00:00:00:01`, `bridge "br0" took the MTU 1400`} {
+		if !strings.Contains(got.Stderr, text) {
+			t.Errorf("standard error does not say %q: %s", text, got.Stderr)
+		}
+	}
+	if lines := strings.Count(got.Stderr, "\n"); lines != 2 {
+		t.Errorf("%d lines on standard error, want 2: %s", lines, got.Stderr)
+	}
+}

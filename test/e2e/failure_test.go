@@ -1,0 +1,205 @@
+package e2e
+
+import (
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"tap/test/harness"
+)
+
+// Everything that can go wrong leaves the host as it was.
+func TestAddFailureLeavesNothing(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		keys []m
+		code int
+		says []string
+	}{
+		{"multicast MAC", []m{{"mac": "01:00:00:00:00:01"}}, codeConfig, []string{"mac", "01:00:00:00:00:01", "unicast"}},
+		{"MTU too small", []m{{"mtu": 67}}, codeConfig, []string{"mtu", "67", "68 to 65521"}},
+		{"MTU too large", []m{{"mtu": 65522}}, codeConfig, []string{"mtu", "65522", "68 to 65521"}},
+		{"MTU a string", []m{{"mtu": "1500"}}, codeConfig, []string{"mtu", `"1500"`, "integer"}},
+		{"no transmit queue", []m{{"txQueueLen": 0}}, codeConfig, []string{"txQueueLen", "drops every frame"}},
+		{"owner too large", []m{{"owner": 4294967295}}, codeConfig, []string{"owner", "4294967295", "4294967294"}},
+		{"bridge that is not there", []m{{"bridge": "br9"}, hostLocal()}, codeBridge, []string{`bridge "br9"`, "no such bridge"}},
+		{"bridge that is none", []m{{"bridge": "lo"}}, codeBridge, []string{`bridge "lo"`, "another kind"}},
+		{"bridge with a pattern", []m{{"bridge": "br%d"}}, codeConfig, []string{"bridge", "br%d"}},
+		{"IPAM refuses", []m{fake(m{"fail": m{"ADD": m{"code": 123, "msg": "no more", "details": "buy some"}}})}, 123, []string{`IPAM plugin "fake"`, "ADD", "no more", "buy some"}},
+		{"IPAM dies", []m{fake(m{"exit": m{"ADD": 3}})}, codeIPAM, []string{`IPAM plugin "fake"`, "exit status 3"}},
+		{"IPAM is killed", []m{fake(m{"exit": m{"ADD": -9}})}, codeIPAM, []string{"killed"}},
+		{"IPAM prints garbage", []m{fake(m{"raw": m{"ADD": "hello"}})}, codeUndecodable, []string{`IPAM plugin "fake"`}},
+		{"IPAM returns no address", []m{fake(m{"ips": []any{}})}, codeIPAM, []string{"no address"}},
+		{"IPAM returns an error and exits 0", []m{fake(m{"raw": m{"ADD": `{"code": 55, "msg": "really not"}`}})}, 55, []string{"really not"}},
+		{"IPAM returns a bad prefix", []m{fake(m{"ips": []any{m{"address": "2001:db8::1/200"}}})}, codeIPAM, []string{"no usable result"}},
+		{"one address twice", []m{fake(m{"ips": []any{m{"address": "192.0.2.2/24"}, m{"address": "192.0.2.2/24"}}})}, codeLayer3, []string{"add address 192.0.2.2/24"}},
+		{"route to a multicast gateway", []m{fake(m{"routes": []any{m{"dst": "198.51.100.0/24", "gw": "224.0.0.1"}}})}, codeLayer3, []string{"add route 198.51.100.0/24 via 224.0.0.1", "invalid gateway"}},
+		{"route to the other family", []m{fake(m{"routes": []any{m{"dst": "198.51.100.0/24", "gw": "2001:db8::1"}}})}, codeLayer3, []string{"other address family"}},
+		{"MTU too small for IPv6", []m{{"mtu": 1000}, hostLocal()}, codeConfig, []string{"mtu", "1000", "IPv6", "1280"}},
+		{"IPAM that is not there", []m{{"ipam": m{"type": "nobody"}}}, codeIPAM, []string{`IPAM plugin "nobody"`, "CNI_PATH"}},
+		{"IPAM with a path", []m{{"ipam": m{"type": "../bin/fake"}}}, codeConfig, []string{"ipam.type", "bare file name"}},
+		{"IPAM is this plugin", []m{{"ipam": m{"type": "tap"}}}, codeConfig, []string{"ipam.type", "itself"}},
+		{"prevResult broken", []m{{"prevResult": m{"cniVersion": "1.1.0", "ips": "all"}}}, codeConfig, []string{"prevResult"}},
+		{"version without interfaces", []m{{"cniVersion": "0.2.0"}}, codeConfig, []string{"0.2.0", "0.3.0"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			host := harness.NewHost(t)
+			before := host.Snapshot()
+			host.Run("ADD", "net1", conf(t, c.keys...)).WantError(c.code, c.says...)
+			host.WantSame(before)
+		})
+	}
+}
+
+func TestAddInterfaceNames(t *testing.T) {
+	for _, name := range []string{"tap%d", "0123456789abcdef", "a/b", "a:b", "a b", "à", "all", "default", ".", ".."} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			host := harness.NewHost(t)
+			before := host.Snapshot()
+			host.Run("ADD", name, conf(t, fake())).WantError(codeEnvironment)
+			host.WantSame(before)
+			if calls := host.Verbs(); calls != "" {
+				t.Errorf("IPAM was asked to %s", calls)
+			}
+		})
+	}
+	for _, name := range []string{"a.b", "-x", "0123456789abcde", "\x01", "é"} {
+		t.Run("taken by the kernel: "+name, func(t *testing.T) {
+			t.Parallel()
+			host := harness.NewHost(t)
+			if got := host.Run("ADD", name, conf(t, fake(m{"ips": []any{m{"address": "2001:db8::2/64"}}}))).Result().Interfaces[0].Name; got != name {
+				t.Errorf("name %q, want %q", got, name)
+			}
+			host.Run("DEL", name, conf(t, fake())).WantOK()
+		})
+	}
+}
+
+func TestAddTakenNameChangesNothing(t *testing.T) {
+	host := harness.NewHost(t)
+	host.Exec("ip", "tuntap", "add", "net1", "mode", "tap")
+	before := host.Snapshot()
+
+	host.Run("ADD", "net1", conf(t, fake())).WantError(codeNameTaken, `create tap "net1"`, host.Pod.Path(), "left as it was")
+	host.WantSame(before)
+	if calls := host.Verbs(); calls != "" {
+		t.Errorf("IPAM was asked to %s", calls)
+	}
+}
+
+func TestAddOverLiveAttachmentKeepsIt(t *testing.T) {
+	for name, ipam := range map[string]m{"host-local": hostLocal(), "idempotent": fake()} {
+		t.Run(name, func(t *testing.T) {
+			host := harness.NewHost(t)
+			config := conf(t, ipam)
+			added := host.Run("ADD", "net1", config).WantOK()
+			before := host.Snapshot()
+			host.Run("ADD", "net1", config).WantError(codeNameTaken)
+			host.WantSame(before)
+			host.Run("CHECK", "net1", host.WithPrev(config, added)).WantOK()
+		})
+	}
+}
+
+func TestAddResultNotWrittenIsUndone(t *testing.T) {
+	host := harness.NewHost(t)
+	before := host.Snapshot()
+	t.Run("full", func(t *testing.T) {
+		cmd := host.Command("ADD", "net1", conf(t, hostLocal()))
+		cmd.Stdout = devFull(t)
+		if got := host.Finish(cmd); got.Exit == 0 {
+			t.Error("succeeded")
+		}
+		host.WantSame(before)
+	})
+	t.Run("pipe without reader", func(t *testing.T) {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Close()
+		defer w.Close()
+		cmd := host.Command("ADD", "net1", conf(t, hostLocal()))
+		cmd.Stdout = w
+		if got := host.Finish(cmd); got.Exit == 0 {
+			t.Error("succeeded")
+		}
+		host.WantSame(before)
+	})
+}
+
+// SIGTERM and SIGINT while IPAM works: the plugin itself undoes.
+func TestAddSignalIsUndone(t *testing.T) {
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		t.Run(signal.String(), func(t *testing.T) {
+			host := harness.NewHost(t)
+			before := host.Snapshot()
+			cmd := host.Command("ADD", "net1", conf(t, fake(m{"hang": m{"ADD": true}})))
+			var out strings.Builder
+			cmd.Stdout = &out
+			if err := host.Node.Start(cmd); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "IPAM is asked", func() bool { return host.Verbs() == "ADD" })
+			if err := cmd.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Wait(); err == nil {
+				t.Error("succeeded")
+			}
+			if !strings.Contains(out.String(), `"code": 107`) {
+				t.Errorf("output %s", out.String())
+			}
+			host.WantSame(before)
+			if got := host.Verbs(); got != "ADD DEL" {
+				t.Errorf("IPAM was asked to %s, want ADD DEL", got)
+			}
+		})
+	}
+}
+
+// The IPAM plugin dies with the plugin, and the device with it.
+func TestAddKilledWhileIPAMWorks(t *testing.T) {
+	host := harness.NewHost(t)
+	before := host.Snapshot()
+	cmd := host.Command("ADD", "net1", conf(t, fake(m{"hang": m{"ADD": true}})))
+	if err := host.Node.Start(cmd); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "IPAM is asked", func() bool { return host.Verbs() == "ADD" })
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Error("succeeded")
+	}
+	ipam := host.Calls()[0].Pid
+	eventually(t, "the IPAM plugin is dead", func() bool { return !harness.Alive(ipam) })
+	host.WantSame(before)
+}
+
+// eventually waits for what another process does by itself.
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !done(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
+
+// An undo that fails is part of the error.
+func TestAddUndoThatFailsIsReported(t *testing.T) {
+	host := harness.NewHost(t)
+	host.Run("ADD", "net1", conf(t, fake(m{
+		"routes": []any{m{"dst": "198.51.100.0/24", "gw": "224.0.0.1"}},
+		"fail":   m{"DEL": m{"code": 11, "msg": "the store is locked"}},
+	}))).WantError(codeLayer3, "add route", "undo", "the store is locked")
+	if _, there := host.Device("net1"); there {
+		t.Error("the device was left behind")
+	}
+}

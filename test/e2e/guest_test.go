@@ -1,0 +1,238 @@
+package e2e
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"tap/test/harness"
+)
+
+// Owner alone and group alone each let in exactly whom they should; both must match.
+func TestAttachOwnerAndGroup(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		keys         m
+		in, out      []harness.Attach
+		outEvenRight []harness.Attach // refused for another reason than the user
+	}{
+		{
+			name: "owner", keys: m{"owner": 64001},
+			in:  []harness.Attach{{User: 64001, Group: 64001}, {User: 64001, Group: 64009}},
+			out: []harness.Attach{{User: 64003, Group: 64001}, {User: 64003, Group: 64003, Groups: "64001"}},
+		},
+		{
+			name: "group", keys: m{"group": 64002},
+			in:  []harness.Attach{{User: 64001, Group: 64002}, {User: 64009, Group: 64009, Groups: "64002"}},
+			out: []harness.Attach{{User: 64002, Group: 64009}},
+		},
+		{
+			name: "owner and group", keys: owned(),
+			in:  []harness.Attach{{User: 64001, Group: 64002}, {User: 64001, Group: 64009, Groups: "64008,64002"}},
+			out: []harness.Attach{{User: 64001, Group: 64009}, {User: 64009, Group: 64002}, {User: 64009, Group: 64009}},
+		},
+		{
+			name: "root, without any capability", keys: m{"owner": 0},
+			in: []harness.Attach{{User: 0, Group: 64009}}, out: []harness.Attach{{User: 64001, Group: 0}},
+		},
+		{
+			name: "neither", keys: m{},
+			in: []harness.Attach{{User: 64001, Group: 64002}, {User: 64009, Group: 64009}},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			host := harness.NewHost(t)
+			host.Run("ADD", "net1", conf(t, c.keys)).WantOK()
+			before := host.Snapshot()
+			for _, a := range c.in {
+				host.Attach(a).WantAttached()
+			}
+			for _, a := range c.out {
+				host.Attach(a).WantRefused("EPERM")
+			}
+			host.WantSame(before)
+		})
+	}
+}
+
+func TestAttachQueues(t *testing.T) {
+	host := harness.NewHost(t)
+	host.Run("ADD", "single", conf(t, owned())).WantOK()
+	host.Run("ADD", "multi", conf(t, owned(), m{"multiQueue": true})).WantOK()
+	as := func(tap string, queues int, multi bool) harness.Attach {
+		return harness.Attach{Tap: tap, User: 64001, Group: 64002, Queues: queues, MultiQueue: multi}
+	}
+	host.Attach(as("single", 1, false)).WantAttached()
+	host.Attach(as("single", 4, true)).WantRefused("EINVAL")
+	host.Attach(as("multi", 4, true)).WantAttached()
+	host.Attach(as("multi", 1, true)).WantAttached()
+	host.Attach(as("multi", 1, false)).WantRefused("EINVAL")
+}
+
+// Whoever waits for the plugin's end can attach to a single-queue tap at once.
+func TestAttachRightAfterExit(t *testing.T) {
+	host := harness.NewHost(t)
+	for range 50 {
+		host.Run("ADD", "net1", conf(t, owned())).WantOK()
+		queue := host.OpenTap("net1", 0)
+		if err := unix.Close(queue); err != nil {
+			t.Fatal(err)
+		}
+		host.Run("DEL", "net1", conf(t)).WantOK()
+	}
+}
+
+// An unprivileged user's guest exchanges traffic with the pod, in both
+// directions, on both IP versions, with one and with four queues.
+func TestGuestTraffic(t *testing.T) {
+	for _, queues := range []int{1, 4} {
+		t.Run(fmt.Sprintf("%d queues", queues), func(t *testing.T) {
+			host := harness.NewHost(t)
+			config := conf(t, owned(), hostLocal(), m{"multiQueue": queues > 1})
+			added := host.Run("ADD", "net1", config).WantOK()
+			vm := host.StartVM("-tap", "net1", "-user", "64001", "-group", "64002", "-queues", fmt.Sprint(queues),
+				"-mac", "02:00:00:00:00:09", "-addr", "10.1.0.9/24", "-addr", "2001:db8::9/64", "-gateway", "10.1.0.2", "-gateway", "2001:db8::2")
+			wantUnprivileged(t, vm.Pid())
+			for _, to := range []struct {
+				from *harness.Netns
+				addr string
+			}{{host.Pod, "10.1.0.9"}, {host.Pod, "2001:db8::9"}, {vm.NS, "10.1.0.2"}, {vm.NS, "2001:db8::2"}} {
+				if out, err := harness.Output(to.from, "ping", "-c", "3", "-i", "0.2", "-W", "5", to.addr); err != nil {
+					t.Errorf("ping %s: %v\n%s", to.addr, err, out)
+				}
+			}
+			sendIntact(t, host.Pod, vm.NS, "10.1.0.9")
+			sendIntact(t, vm.NS, host.Pod, "2001:db8::2")
+			if queues > 1 {
+				if got := host.MustDevice("net1").Details.Data.Queues; got != queues {
+					t.Errorf("%d queues are attached, want %d", got, queues)
+				}
+			}
+			host.Run("CHECK", "net1", host.WithPrev(config, added)).WantOK()
+			host.Run("DEL", "net1", config).WantOK()
+		})
+	}
+}
+
+// wantUnprivileged looks at the process that holds the pod's tap.
+func wantUnprivileged(t *testing.T, pid int) {
+	t.Helper()
+	parent := parentOf(t, pid)
+	status := readFile(t, filepath.Join("/proc", parent, "status"))
+	for _, line := range []string{"Uid:\t64001\t64001\t64001\t64001", "CapEff:\t0000000000000000", "CapPrm:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1"} {
+		if !strings.Contains(status, line) {
+			t.Errorf("the VMM's process has not %q:\n%s", line, status)
+		}
+	}
+}
+
+func parentOf(t *testing.T, pid int) string {
+	t.Helper()
+	for line := range strings.Lines(readFile(t, fmt.Sprintf("/proc/%d/status", pid))) {
+		if parent, ok := strings.CutPrefix(line, "PPid:"); ok {
+			return strings.TrimSpace(parent)
+		}
+	}
+	t.Fatalf("process %d has no parent", pid)
+	return ""
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// sendIntact sends 20 MB over TCP and compares what arrives.
+func sendIntact(t *testing.T, from, to *harness.Netns, addr string) {
+	t.Helper()
+	const size = 20_000_000
+	var listener net.Listener
+	if err := to.Do(func() error {
+		var err error
+		listener, err = net.Listen("tcp", net.JoinHostPort(addr, "0"))
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	received := make(chan string, 1)
+	go func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			received <- err.Error()
+			return
+		}
+		defer conn.Close()
+		hash := sha256.New()
+		n, err := io.Copy(hash, conn)
+		received <- fmt.Sprint(n, err, hex.EncodeToString(hash.Sum(nil)))
+	}()
+	data := make([]byte, size)
+	for i := range data {
+		data[i] = byte(i * i >> 8)
+	}
+	var conn net.Conn
+	if err := from.Do(func() error {
+		var err error
+		conn, err = net.DialTimeout("tcp", listener.Addr().String(), 10*time.Second)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(data)
+	if got, want := <-received, fmt.Sprint(size, nil, hex.EncodeToString(sum[:])); got != want {
+		t.Errorf("to %s\n got %s\nwant %s", addr, got, want)
+	}
+}
+
+// An intruder in the namespace attaches as often as it can: no ADD ends in
+// success with a queue that is not its owner's, and a failed one leaves no device.
+func TestIntruderNeverKeepsAQueue(t *testing.T) {
+	host := harness.NewHost(t)
+	intruder := host.StartGuest("intrude", "-netns", host.Pod.Path(), "-tap", "net1", "-user", "64009", "-group", "64009")
+	config := conf(t, owned(), m{"multiQueue": true})
+	won, lost := 0, 0
+	for range 500 {
+		got := host.Run("ADD", "net1", config)
+		if got.Exit != 0 {
+			got.WantError(codeTryLater, "attached")
+			lost++
+			if d, there := host.Device("net1"); there {
+				t.Fatalf("a failed ADD left %+v", d)
+			}
+			continue
+		}
+		won++
+		if d := host.MustDevice("net1").Details.Data; d.Queues != 0 || d.User != "64001" || d.Group != "64002" {
+			t.Fatalf("success with a foreign queue: %+v", d)
+		}
+		host.Run("DEL", "net1", config).WantOK()
+	}
+	last, err := intruder.CloseStdin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d ADDs succeeded, %d were refused; the intruder attached %v times", won, lost, last["attached"])
+}

@@ -1,0 +1,99 @@
+package harness
+
+import (
+	"bytes"
+	"encoding/json"
+	"os/user"
+	"strconv"
+	"strings"
+)
+
+// ID is a user or group as ip prints it, turned back into a number; empty: none set.
+type ID string
+
+// UnmarshalJSON takes a number, or a name of this machine.
+func (id *ID) UnmarshalJSON(data []byte) error {
+	name := string(bytes.Trim(data, `"`))
+	*id = ID(name)
+	if u, err := user.Lookup(name); err == nil {
+		*id = ID(u.Uid) // on Debian a user's own group has the same name and number
+	}
+	return nil
+}
+
+// Device is what `ip -d -json addr show` says of a device.
+type Device struct {
+	Name    string   `json:"ifname"`
+	Alias   string   `json:"ifalias"`
+	Flags   []string `json:"flags"`
+	MTU     int      `json:"mtu"`
+	MAC     string   `json:"address"`
+	QLen    int      `json:"txqlen"`
+	Master  string   `json:"master"`
+	Details struct {
+		Kind string `json:"info_kind"`
+		Data struct {
+			Type       string `json:"type"`
+			MultiQueue bool   `json:"multi_queue"`
+			Persist    bool   `json:"persist"`
+			Queues     int    `json:"numqueues"`
+			User       ID     `json:"user"`
+			Group      ID     `json:"group"`
+		} `json:"info_data"`
+	} `json:"linkinfo"`
+	Addresses []struct {
+		Family    string `json:"family"`
+		Local     string `json:"local"`
+		Prefix    int    `json:"prefixlen"`
+		Scope     string `json:"scope"`
+		Tentative bool   `json:"tentative"`
+	} `json:"addr_info"`
+}
+
+// Device reads one device of the pod, and says whether there is one.
+func (h *Host) Device(name string) (Device, bool) {
+	h.t.Helper()
+	out, err := Output(h.Pod, "ip", "-d", "-json", "addr", "show", "dev", name)
+	if err != nil {
+		if strings.Contains(err.Error(), "does not exist") {
+			return Device{}, false
+		}
+		h.t.Fatal(err)
+	}
+	var list []Device
+	if err := json.Unmarshal([]byte(out), &list); err != nil || len(list) != 1 {
+		h.t.Fatalf("ip: %v: %s", err, out)
+	}
+	return list[0], true
+}
+
+// MustDevice is Device for one that has to be there.
+func (h *Host) MustDevice(name string) Device {
+	h.t.Helper()
+	device, ok := h.Device(name)
+	if !ok {
+		h.t.Fatalf("there is no device %q", name)
+	}
+	return device
+}
+
+// Up says whether the device is administratively up.
+func (d Device) Up() bool {
+	for _, flag := range d.Flags {
+		if flag == "UP" {
+			return true
+		}
+	}
+	return false
+}
+
+// Global lists the addresses of global scope, with their prefix length.
+func (d Device) Global() []string {
+	var list []string
+	for _, a := range d.Addresses {
+		if a.Scope == "global" {
+			list = append(list, a.Local+"/"+strconv.Itoa(a.Prefix))
+		}
+	}
+	return list
+}

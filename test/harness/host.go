@@ -1,0 +1,235 @@
+// Package harness drives the built plugin as a runtime does, in namespaces of
+// its own. What it finds out about the kernel it asks other programs (ip, /proc),
+// never the code under test.
+package harness
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"sort"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Host is a machine in small: a node namespace in which the plugin runs, a pod
+// namespace for the container, and an IPAM store.
+type Host struct {
+	t           testing.TB
+	Node, Pod   *Netns
+	Store       string // folder for the IPAM plugins; $STORE in configurations
+	Plugin      string // path of the plugin under test
+	ContainerID string
+	Env         []string // more environment for the plugin
+}
+
+// NewHost makes a host, gone at the end of the test. It skips unless root.
+func NewHost(t testing.TB) *Host {
+	t.Helper()
+	NeedRoot(t)
+	return &Host{
+		t: t, Node: NewNetns(t), Pod: NewNetns(t), Store: t.TempDir(),
+		Plugin: Bin(t, "tap"), ContainerID: "container1",
+	}
+}
+
+// BinDir is where `make build` and `make tools` put what the tests run.
+func BinDir(t testing.TB) string {
+	t.Helper()
+	if dir := os.Getenv("TAP_BIN"); dir != "" {
+		return dir
+	}
+	_, file, _, ok := runtime.Caller(0)
+	if !ok {
+		t.Fatal("the harness does not know where its source is; set TAP_BIN")
+	}
+	return filepath.Join(filepath.Dir(file), "..", "..", "bin")
+}
+
+// Bin is the path of a built program.
+func Bin(t testing.TB, name string) string {
+	t.Helper()
+	path := filepath.Join(BinDir(t), name)
+	if _, err := os.Stat(path); err != nil {
+		t.Fatalf("%v: run the tests with `make test`", err)
+	}
+	return path
+}
+
+// Run executes one verb for one interface, with $STORE, $NETNS and the like
+// replaced in the configuration.
+func (h *Host) Run(verb, ifname, conf string, env ...string) Got {
+	h.t.Helper()
+	cmd := h.Command(verb, ifname, conf, env...)
+	return h.finish(cmd)
+}
+
+// Command is the plugin's process, not yet started, as Run starts it.
+func (h *Host) Command(verb, ifname, conf string, env ...string) *exec.Cmd {
+	h.t.Helper()
+	cmd := exec.Command(h.Plugin)
+	cmd.Stdin = strings.NewReader(h.Expand(conf))
+	cmd.Env = append([]string{
+		"PATH=" + os.Getenv("PATH"),
+		"CNI_COMMAND=" + verb,
+		"CNI_CONTAINERID=" + h.ContainerID,
+		"CNI_NETNS=" + h.Pod.Path(),
+		"CNI_IFNAME=" + ifname,
+		"CNI_PATH=" + BinDir(h.t),
+	}, append(h.Env, env...)...)
+	return cmd
+}
+
+func (h *Host) finish(cmd *exec.Cmd) Got {
+	h.t.Helper()
+	var out, errOut bytes.Buffer
+	if cmd.Stdout == nil {
+		cmd.Stdout = &out
+	}
+	cmd.Stderr = &errOut
+	if err := h.Node.Start(cmd); err != nil {
+		h.t.Fatalf("start %s: %v", cmd.Path, err)
+	}
+	alarm := time.AfterFunc(2*time.Minute, func() { _ = cmd.Process.Kill() }) // a hanging plugin must not hang the tests
+	defer alarm.Stop()
+	err := cmd.Wait()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		h.t.Fatalf("run %s: %v", cmd.Path, err)
+	}
+	return Got{t: h.t, Exit: cmd.ProcessState.ExitCode(), Stdout: out.String(), Stderr: errOut.String()}
+}
+
+// Finish runs a Command to its end.
+func (h *Host) Finish(cmd *exec.Cmd) Got {
+	h.t.Helper()
+	return h.finish(cmd)
+}
+
+// Expand replaces $STORE and $NETNS.
+func (h *Host) Expand(conf string) string {
+	return os.Expand(conf, func(name string) string {
+		switch name {
+		case "STORE":
+			return h.Store
+		case "NETNS":
+			return h.Pod.Path()
+		}
+		return "$" + name
+	})
+}
+
+// WithPrev is the configuration with a result as its prevResult, as runtimes
+// pass it to CHECK and DEL.
+func (h *Host) WithPrev(conf string, result Got) string {
+	h.t.Helper()
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(h.Expand(conf)), &fields); err != nil {
+		h.t.Fatalf("configuration: %v", err)
+	}
+	fields["prevResult"] = json.RawMessage(result.Stdout)
+	out, err := json.Marshal(fields)
+	if err != nil {
+		h.t.Fatalf("configuration: %v", err)
+	}
+	return string(out)
+}
+
+// Exec runs a program in the pod's namespace and returns what it printed.
+func (h *Host) Exec(name string, args ...string) string {
+	h.t.Helper()
+	out, err := Output(h.Pod, name, args...)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return out
+}
+
+// Output runs a program in a namespace and returns what it printed.
+func Output(ns *Netns, name string, args ...string) (string, error) {
+	cmd := exec.Command(name, args...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := ns.Start(cmd); err != nil {
+		return "", fmt.Errorf("start %s: %w", name, err)
+	}
+	if err := cmd.Wait(); err != nil {
+		return out.String(), fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, out.String())
+	}
+	return out.String(), nil
+}
+
+// Snapshot is all that an attachment could have changed: links, addresses,
+// routes and IPv6 switches of both namespaces, and the IPAM reservations.
+func (h *Host) Snapshot() string {
+	h.t.Helper()
+	var b strings.Builder
+	for _, side := range []struct {
+		name string
+		ns   *Netns
+	}{{"node", h.Node}, {"pod", h.Pod}} {
+		for _, args := range [][]string{
+			{"ip", "-o", "link"}, {"ip", "-o", "addr"}, {"ip", "-4", "route", "show", "table", "all"}, {"ip", "-6", "route", "show", "table", "all"},
+			{"cat", "/proc/sys/net/ipv6/conf/lo/disable_ipv6"}, {"tc", "qdisc"},
+		} {
+			out, err := Output(side.ns, args[0], args[1:]...)
+			if err != nil {
+				h.t.Fatalf("snapshot: %v", err)
+			}
+			fmt.Fprintf(&b, "## %s: %s\n%s", side.name, strings.Join(args, " "), settled(out))
+		}
+	}
+	fmt.Fprintf(&b, "## reservations\n%s\n", strings.Join(h.Reservations(), "\n"))
+	return b.String()
+}
+
+// carrier is how ip shows the state of the carrier, which the kernel notes in its own time.
+var carrier = regexp.MustCompile(` linkdown|NO-CARRIER,|,LOWER_UP| state [A-Z]+`)
+
+// settled leaves out what the kernel adds and changes by itself.
+func settled(out string) string {
+	var b strings.Builder
+	for line := range strings.Lines(out) {
+		if !strings.Contains(line, "fe80::") && !strings.Contains(line, "ff00::") {
+			b.WriteString(carrier.ReplaceAllString(line, ""))
+		}
+	}
+	return b.String()
+}
+
+// WantSame fails where anything differs from a snapshot taken before.
+func (h *Host) WantSame(before string) {
+	h.t.Helper()
+	if after := h.Snapshot(); after != before {
+		h.t.Errorf("something was left behind or taken away\nbefore:\n%s\nafter:\n%s", before, after)
+	}
+}
+
+// Reservations are the addresses that host-local or the fake IPAM plugin hold,
+// each with its owner.
+func (h *Host) Reservations() []string {
+	h.t.Helper()
+	var held []string
+	err := filepath.WalkDir(h.Store, func(path string, d fs.DirEntry, err error) error {
+		name := filepath.Base(path)
+		if err != nil || d.IsDir() || name == "lock" || name == "calls" || strings.HasPrefix(name, "last_reserved_ip") {
+			return err
+		}
+		owner, err := os.ReadFile(path)
+		held = append(held, name+" "+strings.ReplaceAll(strings.TrimSpace(string(owner)), "\r\n", " "))
+		return err
+	})
+	if err != nil {
+		h.t.Fatalf("read the IPAM store: %v", err)
+	}
+	sort.Strings(held)
+	return held
+}
