@@ -1,5 +1,6 @@
 #!/bin/sh
 # All tests, the quick ones first. As root: they make namespaces and devices.
+# Arguments go to the end-to-end tests: test/run.sh -run TestDel -v
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -12,5 +13,10 @@ echo "== unit tests, with the race detector"
 CGO_ENABLED=1 go test -race ./...
 
 echo "== end to end, on this kernel"
-CGO_ENABLED=0 go build -C test -o /dev/null ./... # everything compiles, the demo too
-go test -C test -count=1 "$@" ./...
+go vet -C test ./... # everything compiles, the demo too
+go test -C test -count=1 -timeout 15m "$@" ./...
+
+echo "== end to end, the plugin built with the race detector"
+CGO_ENABLED=1 go build -race -buildvcs=false -o bin/race/tap ./cmd/tap
+TAP_PLUGIN=$PWD/bin/race/tap GORACE="halt_on_error=1 exitcode=66" \
+	go test -C test -count=1 -timeout 15m -run 'TestAdd(Every|Failure|Signal|MAC|Over)|TestDel|TestCheck|TestIPAM|TestStatus' ./e2e

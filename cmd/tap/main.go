@@ -20,8 +20,9 @@ func main() {
 		os.Exit(selinux.Child(os.Args))
 	}
 	skel.PluginMainFuncs(skel.CNIFuncs{
-		Add:   func(args *skel.CmdArgs) error { return plugin.Add(args, os.Stdout) },
-		Del:   plugin.Del,
-		Check: plugin.Check,
+		Add:    func(args *skel.CmdArgs) error { return plugin.Add(args, os.Stdout) },
+		Del:    plugin.Del,
+		Check:  plugin.Check,
+		Status: plugin.Status,
 	}, version.All, "CNI plugin tap "+buildVersion)
 }

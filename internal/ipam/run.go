@@ -53,6 +53,12 @@ func (p *Plugin) Del(ctx context.Context, call Call) error {
 	return err
 }
 
+// Status asks whether ADD could work now.
+func (p *Plugin) Status(ctx context.Context, call Call) error {
+	_, err := p.run(ctx, "STATUS", call)
+	return err
+}
+
 // Check asks whether the reservation is still there.
 func (p *Plugin) Check(ctx context.Context, call Call) error {
 	_, err := p.run(ctx, "CHECK", call)
@@ -88,7 +94,7 @@ func (p *Plugin) run(ctx context.Context, verb string, call Call) ([]byte, error
 	case err != nil:
 		return nil, &Error{Plugin: p.name, Verb: verb, Err: err}
 	}
-	return out.Bytes(), nil
+	return out.buf.Bytes(), nil
 }
 
 // ErrInterrupted is in the chain where the plugin did not end by itself.
@@ -106,25 +112,26 @@ func withCommand(env []string, verb string) []string {
 	return append(changed, key+verb)
 }
 
-// output keeps what a plugin prints, up to maxOutput.
+// output keeps what a plugin prints, up to maxOutput. The buffer is not embedded:
+// its ReadFrom, which io.Copy prefers, knows no bound.
 type output struct {
-	bytes.Buffer
+	buf  bytes.Buffer
 	full bool
 }
 
 func (o *output) Write(p []byte) (int, error) {
-	if o.Len()+len(p) > maxOutput {
+	if o.buf.Len()+len(p) > maxOutput {
 		o.full = true
 		return 0, errors.New("output too long") // ends the copying: the plugin's next write fails
 	}
-	return o.Buffer.Write(p)
+	return o.buf.Write(p)
 }
 
 // errorObject is the CNI error that a plugin printed; nil if it printed something
 // else. A result has neither code nor msg.
 func (o *output) errorObject() *types.Error {
 	var e types.Error
-	if err := json.Unmarshal(o.Bytes(), &e); err != nil || e.Code == 0 && e.Msg == "" {
+	if err := json.Unmarshal(o.buf.Bytes(), &e); err != nil || e.Code == 0 && e.Msg == "" {
 		return nil // not an error object: the caller judges the exit status and the result
 	}
 	return &e

@@ -78,7 +78,8 @@ func (in *stdin) label() (string, error) {
 	if err := decode("selinuxContext", in.SELinuxContext, &label, allowed); err != nil {
 		return "", err
 	}
-	if strings.ContainsRune(label, 0) {
+	// The kernel takes a newline at the beginning for "clear the label", and a NUL for the end.
+	if strings.ContainsAny(label, "\x00\n") {
 		return "", &KeyError{Key: "selinuxContext", Value: clip(in.SELinuxContext), Allowed: allowed}
 	}
 	return label, nil
@@ -117,54 +118,62 @@ func (in *stdin) ipamType() (string, error) {
 
 // mac takes the first of the four places that names one (CNI conventions,
 // "Dynamic Plugin specific fields"): the runtime's capability, args.cni,
-// CNI_ARGS, the configuration itself.
+// CNI_ARGS, the configuration itself. All four are read, one address is judged.
 func (in *stdin) mac(cniArgs string) (net.HardwareAddr, error) {
-	places := []struct {
-		key  string
-		read func() (string, error)
-	}{
-		{"runtimeConfig.mac", func() (string, error) {
-			var r struct {
-				MAC json.RawMessage `json:"mac"`
-			}
-			if err := decode("runtimeConfig", in.RuntimeConfig, &r, "an object"); err != nil {
-				return "", err
-			}
-			return text("runtimeConfig.mac", r.MAC)
-		}},
-		{"args.cni.mac", func() (string, error) {
-			var a struct {
-				CNI json.RawMessage `json:"cni"`
-			}
-			if err := decode("args", in.Args, &a, "an object"); err != nil {
-				return "", err
-			}
-			var c struct {
-				MAC json.RawMessage `json:"mac"`
-			}
-			if err := decode("args.cni", a.CNI, &c, "an object"); err != nil {
-				return "", err
-			}
-			return text("args.cni.mac", c.MAC)
-		}},
-		{"CNI_ARGS MAC", func() (string, error) { return macOfArgs(cniArgs) }},
-		{"mac", func() (string, error) { return text("mac", in.MAC) }},
+	var runtime, cni struct {
+		MAC json.RawMessage `json:"mac"`
 	}
-	for _, place := range places {
-		value, err := place.read()
+	var args struct {
+		CNI json.RawMessage `json:"cni"`
+	}
+	if err := decode("runtimeConfig", in.RuntimeConfig, &runtime, "an object"); err != nil {
+		return nil, err
+	}
+	if err := decode("args", in.Args, &args, "an object"); err != nil {
+		return nil, err
+	}
+	if err := decode("args.cni", args.CNI, &cni, "an object"); err != nil {
+		return nil, err
+	}
+	fromRuntime, err := text("runtimeConfig.mac", runtime.MAC)
+	if err != nil {
+		return nil, err
+	}
+	fromCNI, err := text("args.cni.mac", cni.MAC)
+	if err != nil {
+		return nil, err
+	}
+	fromArgs, err := macOfArgs(cniArgs)
+	if err != nil {
+		return nil, err
+	}
+	fromKey, err := text("mac", in.MAC)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case fromRuntime != "":
+		return macOfKey("runtimeConfig.mac", fromRuntime)
+	case fromCNI != "":
+		return macOfKey("args.cni.mac", fromCNI)
+	case fromArgs != "":
+		mac, err := parseMAC(fromArgs)
 		if err != nil {
-			return nil, err
-		}
-		if value == "" {
-			continue
-		}
-		mac, err := parseMAC(value)
-		if err != nil {
-			return nil, &KeyError{Key: place.key, Value: clip([]byte(value)), Allowed: macAllowed, Err: err}
+			return nil, &VarError{Var: "CNI_ARGS", Value: clip([]byte(cniArgs)), Err: fmt.Errorf("MAC %s: %w", fromArgs, err)}
 		}
 		return mac, nil
+	case fromKey != "":
+		return macOfKey("mac", fromKey)
 	}
 	return nil, nil
+}
+
+func macOfKey(key, value string) (net.HardwareAddr, error) {
+	mac, err := parseMAC(value)
+	if err != nil {
+		return nil, &KeyError{Key: key, Value: clip([]byte(value)), Allowed: macAllowed, Err: err}
+	}
+	return mac, nil
 }
 
 const macAllowed = "a unicast 48-bit address such as 02:00:00:12:34:56"

@@ -6,6 +6,7 @@ package netconf
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -13,7 +14,6 @@ import (
 	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
-	"github.com/containernetworking/cni/pkg/types/create"
 	"github.com/containernetworking/cni/pkg/version"
 )
 
@@ -69,26 +69,44 @@ type stdin struct {
 // Parse validates everything that ADD and CHECK act on. Its error is a
 // *[KeyError], a *[VarError], or wraps [ErrUndecodable].
 func Parse(args *skel.CmdArgs) (*Config, error) {
-	in, conf, err := identify(args)
+	in, conf, err := network(args)
 	if err != nil {
 		return nil, err
 	}
 	if err := checkInterfaceName(args.IfName); err != nil {
 		return nil, &VarError{Var: "CNI_IFNAME", Value: args.IfName, Err: err}
 	}
-	if conf.Tap, err = in.tap(args.Args); err != nil {
-		return nil, err
-	}
-	if conf.IPAM, err = in.ipamType(); err != nil {
-		return nil, err
-	}
-	if err := decode("dns", in.DNS, &conf.DNS, "an object of nameservers, domain, search and options"); err != nil {
-		return nil, err
-	}
 	if conf.PrevResult, err = in.prevResult(); err != nil {
 		return nil, err
 	}
-	return conf, conf.expressible()
+	return conf, nil
+}
+
+// ParseStatus validates what holds for every attachment of a network: STATUS
+// comes without container ID, namespace and interface name.
+func ParseStatus(args *skel.CmdArgs) (*Config, error) {
+	_, conf, err := network(args)
+	return conf, err
+}
+
+func network(args *skel.CmdArgs) (*stdin, *Config, error) {
+	in, conf, err := identify(args)
+	if err != nil {
+		return nil, nil, err
+	}
+	if conf.Tap, err = in.tap(args.Args); err != nil {
+		return nil, nil, err
+	}
+	if conf.IPAM, err = in.ipamType(); err != nil {
+		return nil, nil, err
+	}
+	if err := decode("dns", in.DNS, &conf.DNS, "an object of nameservers, domain, search and options"); err != nil {
+		return nil, nil, err
+	}
+	if err := conf.expressible(); err != nil {
+		return nil, nil, err
+	}
+	return in, conf, nil
 }
 
 // ParseDel reads only what DEL acts on: a configuration that was changed for the
@@ -100,11 +118,10 @@ func ParseDel(args *skel.CmdArgs) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	if conf.IPAM, err = in.ipamType(); err != nil {
-		return conf, err
-	}
-	conf.PrevResult, err = in.prevResult()
-	return conf, err
+	var ipamErr, prevErr error
+	conf.IPAM, ipamErr = in.ipamType()
+	conf.PrevResult, prevErr = in.prevResult()
+	return conf, errors.Join(ipamErr, prevErr)
 }
 
 func identify(args *skel.CmdArgs) (*stdin, *Config, error) {
@@ -183,37 +200,6 @@ func (c *Config) expressible() error {
 		}
 	}
 	return nil
-}
-
-// DecodeResult reads a CNI result that may lack its own cniVersion, which then
-// is the configuration's, and converts it to the current version.
-func DecodeResult(data []byte, confVersion string) (*current.Result, error) {
-	var own struct {
-		CNIVersion string `json:"cniVersion"`
-	}
-	if err := json.Unmarshal(data, &own); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUndecodable, err)
-	}
-	if own.CNIVersion == "" {
-		own.CNIVersion = confVersion
-		fields := map[string]json.RawMessage{}
-		if err := json.Unmarshal(data, &fields); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrUndecodable, err)
-		}
-		named, err := json.Marshal(confVersion)
-		if err != nil {
-			return nil, fmt.Errorf("encode cniVersion %q: %w", confVersion, err)
-		}
-		fields["cniVersion"] = named
-		if data, err = json.Marshal(fields); err != nil {
-			return nil, fmt.Errorf("encode result: %w", err)
-		}
-	}
-	result, err := create.Create(own.CNIVersion, data)
-	if err != nil {
-		return nil, fmt.Errorf("decode result of version %s: %w", own.CNIVersion, err)
-	}
-	return current.NewResultFromResult(result)
 }
 
 // absent says whether a key is missing or null, which encoding/json treats alike.

@@ -13,7 +13,7 @@ import (
 )
 
 // ErrNotFound is in the chain where there is no such device.
-var ErrNotFound = errors.New("no such device")
+var ErrNotFound = errors.New("not found")
 
 // Link is a network device as the kernel describes it.
 type Link struct {

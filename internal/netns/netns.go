@@ -15,6 +15,8 @@ var (
 	// ErrNotNamespace: the path leads to something else, a plain file for example
 	// (what is left of a bind mount after a reboot).
 	ErrNotNamespace = errors.New("not a network namespace")
+	// ErrEnter: the namespace is there, but the kernel does not let the plugin in.
+	ErrEnter = errors.New("cannot be entered")
 	// ErrOwn: the path leads to the namespace that the plugin itself is in.
 	ErrOwn = errors.New("the plugin's own network namespace")
 )
@@ -106,7 +108,7 @@ func (s *Sandbox) enter() (func() error, error) {
 		return nil, fmt.Errorf("open own network namespace: %w", err)
 	}
 	if err := unix.Setns(s.fd, unix.CLONE_NEWNET); err != nil {
-		return nil, errors.Join(fmt.Errorf("enter network namespace %s: %w", s.path, err), unix.Close(own))
+		return nil, errors.Join(fmt.Errorf("network namespace %s %w: %w", s.path, ErrEnter, err), unix.Close(own))
 	}
 	return func() error {
 		if err := unix.Setns(own, unix.CLONE_NEWNET); err != nil {

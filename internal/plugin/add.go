@@ -66,7 +66,7 @@ func (t *tap) attach(ctx context.Context, lease *ipam.Lease, stdout io.Writer) e
 	}
 	link, err := t.conn.LinkByIndex(t.link.Index) // what the kernel made of it, not what was asked for
 	if err != nil {
-		return fmt.Errorf("%w: %w", errDevice, err)
+		return about(errDevice, err)
 	}
 	result, err := newResult(t.conf, link, assigned) // in the version asked for: from here only the writing can fail
 	if err != nil {
@@ -92,7 +92,7 @@ func (t *tap) commit(ctx context.Context, result []byte, stdout io.Writer) error
 		return err
 	}
 	if _, err := stdout.Write(result); err != nil {
-		return fmt.Errorf("%w: %w", errWrite, err)
+		return about(errWrite, fmt.Errorf("write the result: %w", err))
 	}
 	return nil
 }

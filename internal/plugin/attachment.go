@@ -17,7 +17,7 @@ import (
 func openSandbox(conf *netconf.Config) (*netns.Sandbox, error) {
 	sandbox, err := netns.Open(conf.Netns)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errNetns, err)
+		return nil, about(errNetns, err)
 	}
 	if conf.OwnNetnsAllowed {
 		return sandbox, nil
@@ -62,13 +62,13 @@ func createTap(conf *netconf.Config, sandbox *netns.Sandbox) (*tap, error) {
 func (t *tap) open() error {
 	var err error
 	if t.conn, err = netdev.Dial(); err != nil {
-		return fmt.Errorf("%w: %w", errDevice, err)
+		return about(errDevice, err)
 	}
 	if t.bridge, err = findBridge(t.conn, t.conf.Tap.Bridge); err != nil {
 		return err
 	}
 	if t.file, err = tuntap.Open(); err != nil {
-		return fmt.Errorf("%w: %w", errDevice, err)
+		return about(errDevice, err)
 	}
 	return nil
 }
@@ -80,12 +80,12 @@ func findBridge(conn *netdev.Conn, name string) (*netdev.Link, error) {
 	link, err := conn.LinkByName(name)
 	if err != nil {
 		if errors.Is(err, netdev.ErrNotFound) {
-			return nil, fmt.Errorf("bridge %q: %w: %w", name, errNoBridge, err)
+			return nil, fmt.Errorf("bridge %q: %w", name, errNoBridge)
 		}
-		return nil, fmt.Errorf("bridge %q: %w: %w", name, errDevice, err)
+		return nil, about(errDevice, fmt.Errorf("bridge %q: %w", name, err))
 	}
 	if link.Kind != "bridge" {
-		return nil, fmt.Errorf("bridge %q: %w: %q is a device of another kind (%s)", name, errNoBridge, name, link.Kind)
+		return nil, fmt.Errorf("bridge %q: %w: there is a device of that name, but of another kind %q", name, errNoBridge, link.Kind)
 	}
 	return link, nil
 }
@@ -97,11 +97,11 @@ func (t *tap) create() error {
 		if errors.Is(err, tuntap.ErrExists) {
 			return err
 		}
-		return errors.Join(fmt.Errorf("%w: %w", errDevice, err), t.deleteUnseen())
+		return errors.Join(about(errDevice, err), t.deleteUnseen())
 	}
 	link, err := t.conn.LinkByName(t.conf.IfName)
 	if err != nil {
-		return errors.Join(fmt.Errorf("%w: %w", errDevice, err), t.deleteUnseen())
+		return errors.Join(about(errDevice, err), t.deleteUnseen())
 	}
 	t.link = link
 	if err := t.onlyOurs(); err != nil {
@@ -132,7 +132,7 @@ func createLabelled(file *tuntap.File, options tuntap.Options, label string) err
 func (t *tap) onlyOurs() error {
 	asked, tun := t.conf.Tap, t.link.Tun
 	if tun == nil || !tun.Tap {
-		return fmt.Errorf("%w: %q is a device of another kind (%s)", errDevice, t.link.Name, t.link.Kind)
+		return about(errDevice, fmt.Errorf("%q is a device of another kind: %q", t.link.Name, t.link.Kind))
 	}
 	if !asked.MultiQueue {
 		return nil // has no room for a second queue: whoever tried got EBUSY
@@ -161,7 +161,7 @@ func (t *tap) configure() error {
 		settings.Master = t.bridge.Index
 	}
 	if err := t.conn.Configure(t.link.Index, settings); err != nil {
-		return fmt.Errorf("configure tap %q: %w: %w", t.conf.IfName, errDevice, err)
+		return about(errDevice, fmt.Errorf("configure tap %q: %w", t.conf.IfName, err))
 	}
 	return t.noticeBridge()
 }
@@ -175,7 +175,7 @@ func (t *tap) noticeBridge() error {
 	}
 	now, err := t.conn.LinkByIndex(t.bridge.Index)
 	if err != nil {
-		return fmt.Errorf("bridge %q: %w: %w", t.bridge.Name, errDevice, err)
+		return about(errDevice, fmt.Errorf("bridge %q: %w", t.bridge.Name, err))
 	}
 	if !bytes.Equal(now.MAC, t.bridge.MAC) {
 		notice("bridge %q took the MAC address %s of its new port %q for its own (it was %s)", now.Name, now.MAC, t.conf.IfName, t.bridge.MAC)
@@ -189,7 +189,7 @@ func (t *tap) noticeBridge() error {
 // persist commits the device: from here on only delete takes it back.
 func (t *tap) persist() error {
 	if err := t.file.Persist(); err != nil {
-		return fmt.Errorf("commit tap %q: %w: %w", t.conf.IfName, errDevice, err)
+		return about(errDevice, fmt.Errorf("commit tap %q: %w", t.conf.IfName, err))
 	}
 	return nil
 }

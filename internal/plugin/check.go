@@ -46,7 +46,7 @@ func checkDevice(conf *netconf.Config) error {
 
 	var seen observation
 	if err := sandbox.Do(func() error { seen, err = observe(conf); return err }); err != nil {
-		return fmt.Errorf("%w: %w", errDevice, err)
+		return about(errDevice, err)
 	}
 	differences := compare(conf, seen)
 	if len(differences) > 0 {
@@ -242,8 +242,17 @@ func matches(r netdev.RouteEntry, want *types.Route) bool {
 		r.Table == table &&
 		(want.Priority == 0 || r.Priority == want.Priority) &&
 		(want.Scope == nil || !v4 || r.Scope == *want.Scope) &&
-		(want.MTU == 0 || r.MTU == want.MTU) &&
-		(want.AdvMSS == 0 || r.AdvMSS == want.AdvMSS)
+		metricKept(r, r.MTU, want.MTU) &&
+		metricKept(r, r.AdvMSS, want.AdvMSS)
+}
+
+// metricKept compares a metric with the one that a CNI route names. A multipath
+// route has one for all its hops, the smallest.
+func metricKept(r netdev.RouteEntry, found, want int) bool {
+	if want == 0 || found == want {
+		return true
+	}
+	return len(r.Hops) > 1 && found != 0 && found < want
 }
 
 // leads says whether one of the hops goes through the gateway and the device; nil and 0: whichever.

@@ -3,7 +3,6 @@ package plugin
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"syscall"
 
@@ -51,12 +50,12 @@ func removeTap(conf *netconf.Config) error {
 
 	var conn *netdev.Conn
 	if err := sandbox.Do(func() error { conn, err = netdev.Dial(); return err }); err != nil {
-		return fmt.Errorf("%w: %w", errDevice, err)
+		return about(errDevice, err)
 	}
 	defer conn.Close()
 	links, err := conn.Links()
 	if err != nil {
-		return fmt.Errorf("%w: %w", errDevice, err)
+		return about(errDevice, err)
 	}
 	var failed []error
 	for _, link := range links {
@@ -65,7 +64,7 @@ func removeTap(conf *netconf.Config) error {
 		}
 	}
 	if err := errors.Join(failed...); err != nil {
-		return fmt.Errorf("%w: %w", errDevice, err)
+		return about(errDevice, err)
 	}
 	return nil
 }

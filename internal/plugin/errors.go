@@ -26,17 +26,36 @@ const (
 	codeInterrupted uint = 107 // told to end by a signal
 )
 
-// What a step of this package was about, where its cause alone does not tell.
+// Causes that only this package knows.
 var (
-	errDevice      = errors.New("device")
-	errLayer3      = errors.New("addresses and routes")
 	errNoBridge    = errors.New("no such bridge in the namespace")
 	errIntruder    = errors.New("somebody else attached to the tap before its owner was set")
 	errDifferences = errors.New("not as it was made")
 	errInterrupted = errors.New("interrupted by a signal")
-	errNetns       = errors.New("network namespace")
-	errWrite       = errors.New("write the result")
 )
+
+// Subjects of a step, for [about], where the cause alone does not tell the code.
+var (
+	errDevice = errors.New("device")
+	errLayer3 = errors.New("addresses and routes")
+	errNetns  = errors.New("network namespace")
+	errWrite  = errors.New("write the result")
+)
+
+// about notes in the chain what a step was about, without a word in the message.
+func about(subject, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &subjectError{error: err, subject: subject}
+}
+
+type subjectError struct {
+	error
+	subject error
+}
+
+func (e *subjectError) Unwrap() []error { return []error{e.error, e.subject} }
 
 // verdicts give the CNI code and the operator's next step for the first cause
 // that is in the chain.
@@ -45,9 +64,11 @@ var verdicts = []struct {
 	code    uint
 	details string
 }{
+	{ipam.ErrBadResult, codeIPAM, "the IPAM plugin does not answer as the CNI specification demands"},
 	{netconf.ErrUndecodable, types.ErrDecodingFailure, "the configuration must be a JSON object as docs/configuration.md describes it"},
 	{netns.ErrOwn, types.ErrInvalidNetNS, "CNI_NETNS must name the container's network namespace; CNI_NETNS_OVERRIDE=1 allows the plugin's own"},
 	{netns.ErrNotNamespace, types.ErrInvalidNetNS, "CNI_NETNS must lead to a network namespace that exists, such as /run/netns/NAME or /proc/PID/ns/net"},
+	{netns.ErrEnter, types.ErrInvalidNetNS, "entering a namespace needs CAP_SYS_ADMIN in the user namespace that owns it"},
 	{errNetns, types.ErrInvalidNetNS, "CNI_NETNS must lead to a network namespace that exists, such as /run/netns/NAME or /proc/PID/ns/net"},
 	{errInterrupted, codeInterrupted, "everything was undone; the runtime may try again"},
 	{ipam.ErrInterrupted, codeInterrupted, "everything was undone; the runtime may try again"},
@@ -57,7 +78,6 @@ var verdicts = []struct {
 	{errNoBridge, codeBridge, "make the bridge in the container's namespace first: another plugin of the chain, or the image's own set-up"},
 	{ipam.ErrNotFound, codeIPAM, "install the IPAM plugin into one of the folders of CNI_PATH"},
 	{ipam.ErrSelf, types.ErrInvalidNetworkConfig, "ipam.type must name an IPAM plugin such as host-local, static or dhcp"},
-	{ipam.ErrBadResult, codeIPAM, "the IPAM plugin does not answer as the CNI specification demands"},
 	{errWrite, types.ErrIOFailure, "the runtime did not take the result; everything was undone"},
 	{errDifferences, codeCheck, "delete the attachment and add it again, or find out who changed it"},
 	{errLayer3, codeLayer3, "the kernel does not take what the IPAM plugin returned; see its words in the message"},
@@ -87,7 +107,7 @@ func cniError(err error) error {
 	}
 	var theirs *ipam.Error
 	if errors.As(err, &theirs) {
-		if theirs.Reported != nil {
+		if theirs.Reported != nil && theirs.Reported.Code != 0 {
 			return types.NewError(theirs.Reported.Code, msg, theirs.Reported.Details)
 		}
 		return types.NewError(codeIPAM, msg, "look for the IPAM plugin's own words on standard error, in the runtime's log")

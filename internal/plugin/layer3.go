@@ -25,7 +25,7 @@ func (t *tap) address(assigned *current.Result) error {
 	}
 	routes, err := planRoutes(assigned.IPs, assigned.Routes)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errLayer3, err)
+		return about(errLayer3, err)
 	}
 	if v6 := firstIPv6(assigned.IPs); v6 != nil {
 		if mtu := t.conf.Tap.MTU; mtu != 0 && mtu < minMTUIPv6 {
@@ -35,17 +35,17 @@ func (t *tap) address(assigned *current.Result) error {
 			}
 		}
 		if err := t.sandbox.Do(t.enableIPv6); err != nil {
-			return fmt.Errorf("%w: %w", errLayer3, err)
+			return about(errLayer3, err)
 		}
 	}
 	for _, ip := range assigned.IPs {
 		if err := t.conn.AddAddress(t.link.Index, ip.Address); err != nil {
-			return fmt.Errorf("%w of tap %q: %w", errLayer3, t.conf.IfName, err)
+			return about(errLayer3, fmt.Errorf("tap %q: %w", t.conf.IfName, err))
 		}
 	}
 	for _, route := range routes {
 		if err := t.conn.AddRoute(t.link.Index, route); err != nil {
-			return fmt.Errorf("%w of tap %q: %w", errLayer3, t.conf.IfName, err)
+			return about(errLayer3, fmt.Errorf("tap %q: %w", t.conf.IfName, err))
 		}
 	}
 	return nil
@@ -74,7 +74,7 @@ func (t *tap) enableLoopback(assigned *current.Result) (func() error, error) {
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errLayer3, err)
+		return nil, about(errLayer3, err)
 	}
 	if !changed {
 		return nothing, nil
@@ -111,7 +111,7 @@ func planRoutes(ips []*current.IPConfig, routes []*types.Route) ([]netdev.Route,
 	for _, r := range routes {
 		route, err := planRoute(ips, r)
 		if err != nil {
-			return nil, fmt.Errorf("route %v: %w", r, err)
+			return nil, fmt.Errorf("route %s: %w", routeText(r), err)
 		}
 		id := identity{route.Dst.String(), route.Table, route.Priority, route.Scope}
 		if at, known := place[id]; known {

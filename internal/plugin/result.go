@@ -20,13 +20,12 @@ func newResult(conf *netconf.Config, link *netdev.Link, assigned *current.Result
 		result.Routes = append(result.Routes, prev.Routes...)
 		result.DNS = prev.DNS
 	}
-	result.Interfaces = append(result.Interfaces, &current.Interface{
-		Name:    link.Name,
-		Mac:     link.MAC.String(),
-		Mtu:     link.MTU,
-		Sandbox: conf.Netns,
-	})
-	ours := len(result.Interfaces) - 1
+	ours := len(result.Interfaces)
+	entry := &current.Interface{Name: link.Name, Mac: link.MAC.String(), Sandbox: conf.Netns}
+	if conf.CNIVersion == current.ImplementedSpecVersion { // earlier specifications have no such key
+		entry.Mtu = link.MTU
+	}
+	result.Interfaces = append(result.Interfaces, entry)
 	if assigned != nil {
 		for _, ip := range assigned.IPs {
 			ip = ip.Copy()

@@ -13,20 +13,22 @@ type m = map[string]any
 
 // Codes that the tests expect; docs/errors.md explains them.
 const (
-	codeUndecodable = 6
-	codeEnvironment = 4
-	codeIO          = 5
-	codeConfig      = 7
-	codeNetns       = 8
-	codeTryLater    = 11
-	codeNameTaken   = 100
-	codeDevice      = 101
-	codeIPAM        = 102
-	codeLayer3      = 103
-	codeCheck       = 104
-	codeLabel       = 105
-	codeBridge      = 106
-	codeInterrupted = 107
+	codeUndecodable  = 6
+	codeEnvironment  = 4
+	codeIO           = 5
+	codeConfig       = 7
+	codeNetns        = 8
+	codeTryLater     = 11
+	codeNotAvailable = 50
+	codeLimited      = 51
+	codeNameTaken    = 100
+	codeDevice       = 101
+	codeIPAM         = 102
+	codeLayer3       = 103
+	codeCheck        = 104
+	codeLabel        = 105
+	codeBridge       = 106
+	codeInterrupted  = 107
 )
 
 // conf is a configuration of cniVersion 1.1.0 with the given keys added.

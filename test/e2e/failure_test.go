@@ -30,7 +30,7 @@ func TestAddFailureLeavesNothing(t *testing.T) {
 		{"IPAM refuses", []m{fake(m{"fail": m{"ADD": m{"code": 123, "msg": "no more", "details": "buy some"}}})}, 123, []string{`IPAM plugin "fake"`, "ADD", "no more", "buy some"}},
 		{"IPAM dies", []m{fake(m{"exit": m{"ADD": 3}})}, codeIPAM, []string{`IPAM plugin "fake"`, "exit status 3"}},
 		{"IPAM is killed", []m{fake(m{"exit": m{"ADD": -9}})}, codeIPAM, []string{"killed"}},
-		{"IPAM prints garbage", []m{fake(m{"raw": m{"ADD": "hello"}})}, codeUndecodable, []string{`IPAM plugin "fake"`}},
+		{"IPAM prints garbage", []m{fake(m{"raw": m{"ADD": "hello"}})}, codeIPAM, []string{`IPAM plugin "fake"`}},
 		{"IPAM returns no address", []m{fake(m{"ips": []any{}})}, codeIPAM, []string{"no address"}},
 		{"IPAM returns an error and exits 0", []m{fake(m{"raw": m{"ADD": `{"code": 55, "msg": "really not"}`}})}, 55, []string{"really not"}},
 		{"IPAM returns a bad prefix", []m{fake(m{"ips": []any{m{"address": "2001:db8::1/200"}}})}, codeIPAM, []string{"no usable result"}},

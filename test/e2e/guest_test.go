@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tap/test/harness"
+	"tap/test/netns"
 )
 
 // Owner alone and group alone each let in exactly whom they should; both must match.
@@ -103,10 +104,10 @@ func TestGuestTraffic(t *testing.T) {
 				"-mac", "02:00:00:00:00:09", "-addr", "10.1.0.9/24", "-addr", "2001:db8::9/64", "-gateway", "10.1.0.2", "-gateway", "2001:db8::2")
 			wantUnprivileged(t, vm.Pid())
 			for _, to := range []struct {
-				from *harness.Netns
+				from *netns.Netns
 				addr string
 			}{{host.Pod, "10.1.0.9"}, {host.Pod, "2001:db8::9"}, {vm.NS, "10.1.0.2"}, {vm.NS, "2001:db8::2"}} {
-				if out, err := harness.Output(to.from, "ping", "-c", "3", "-i", "0.2", "-W", "5", to.addr); err != nil {
+				if out, err := to.from.Output("ping", "-c", "3", "-i", "0.2", "-W", "5", to.addr); err != nil {
 					t.Errorf("ping %s: %v\n%s", to.addr, err, out)
 				}
 			}
@@ -156,7 +157,7 @@ func readFile(t *testing.T, path string) string {
 }
 
 // sendIntact sends 20 MB over TCP and compares what arrives.
-func sendIntact(t *testing.T, from, to *harness.Netns, addr string) {
+func sendIntact(t *testing.T, from, to *netns.Netns, addr string) {
 	t.Helper()
 	const size = 20_000_000
 	var listener net.Listener

@@ -24,7 +24,7 @@ func TestIPAMEnvironment(t *testing.T) {
 	if verbs := host.Verbs(); verbs != "ADD DEL" {
 		t.Fatalf("IPAM was asked to %s", verbs)
 	}
-	node, err := harness.Output(host.Node, "readlink", "/proc/self/ns/net")
+	node, err := host.Node.Output("readlink", "/proc/self/ns/net")
 	if err != nil {
 		t.Fatal(err)
 	}

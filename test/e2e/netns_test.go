@@ -24,14 +24,14 @@ func TestAddOwnNamespaceTouchesNothing(t *testing.T) {
 func TestDelOwnNamespaceTouchesNoDevice(t *testing.T) {
 	host := harness.NewHost(t)
 	host.Run("ADD", "net1", conf(t, fake())).WantOK()
-	if _, err := harness.Output(host.Node, "ip", "tuntap", "add", "net1", "mode", "tap"); err != nil {
+	if _, err := host.Node.Output("ip", "tuntap", "add", "net1", "mode", "tap"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := harness.Output(host.Node, "ip", "link", "set", "net1", "alias", "tap/vms/container1/net1"); err != nil {
+	if _, err := host.Node.Output("ip", "link", "set", "net1", "alias", "tap/vms/container1/net1"); err != nil {
 		t.Fatal(err)
 	}
 	host.Run("DEL", "net1", conf(t, fake()), "CNI_NETNS="+host.Node.Path()).WantError(codeNetns)
-	if _, err := harness.Output(host.Node, "ip", "link", "show", "net1"); err != nil {
+	if _, err := host.Node.Output("ip", "link", "show", "net1"); err != nil {
 		t.Errorf("the host's device was deleted: %v", err)
 	}
 	if held := host.Reservations(); len(held) != 0 {
@@ -72,19 +72,19 @@ func TestAddBadNamespace(t *testing.T) {
 func TestDelBoundNamespace(t *testing.T) {
 	host := harness.NewHost(t)
 	name := "tap-test-" + filepath.Base(host.Store) + "-" + strconv.Itoa(os.Getpid())
-	if out, err := harness.Output(host.Node, "ip", "netns", "add", name); err != nil {
+	if out, err := host.Node.Output("ip", "netns", "add", name); err != nil {
 		t.Fatalf("%v %s", err, out)
 	}
 	path := "/run/netns/" + name
 	t.Cleanup(func() {
 		if _, err := os.Stat(path); err == nil {
-			if out, err := harness.Output(host.Node, "ip", "netns", "del", name); err != nil {
+			if out, err := host.Node.Output("ip", "netns", "del", name); err != nil {
 				t.Errorf("%v %s", err, out)
 			}
 		}
 	})
 	host.Run("ADD", "net1", conf(t, fake()), "CNI_NETNS="+path).WantOK()
-	if out, err := harness.Output(host.Node, "ip", "netns", "del", name); err != nil {
+	if out, err := host.Node.Output("ip", "netns", "del", name); err != nil {
 		t.Fatalf("%v %s", err, out)
 	}
 	host.Run("DEL", "net1", conf(t, fake()), "CNI_NETNS="+path).WantOK()

@@ -53,7 +53,7 @@ type Device struct {
 // Device reads one device of the pod, and says whether there is one.
 func (h *Host) Device(name string) (Device, bool) {
 	h.t.Helper()
-	out, err := Output(h.Pod, "ip", "-d", "-json", "addr", "show", "dev", name)
+	out, err := h.Pod.Output("ip", "-d", "-json", "addr", "show", "dev", name)
 	if err != nil {
 		if strings.Contains(err.Error(), "does not exist") {
 			return Device{}, false

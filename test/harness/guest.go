@@ -5,10 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"strings"
 	"syscall"
+
+	"tap/test/netns"
 )
 
 // Attach is what an unprivileged process asks for when it opens the tap.
@@ -142,7 +143,7 @@ func (p *GuestProcess) wait() int {
 // VM is a guest that carries traffic.
 type VM struct {
 	*GuestProcess
-	NS *Netns // the guest's own namespace, in which eth0 is the other end of the wire
+	NS *netns.Netns // the guest's own namespace, in which eth0 is the other end of the wire
 }
 
 // StartVM starts a guest behind the pod's tap as an unprivileged user.
@@ -152,13 +153,12 @@ func (h *Host) StartVM(args ...string) *VM {
 	if p.First == nil {
 		h.t.Fatalf("guest: exit %d: %s", p.wait(), p.stderr.String())
 	}
-	pid, _ := p.First["pid"].(float64)
-	file, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", int(pid)))
+	ns, err := netns.Of(p.Pid())
 	if err != nil {
 		h.t.Fatalf("guest: %v", err)
 	}
-	h.t.Cleanup(func() { file.Close() })
-	return &VM{GuestProcess: p, NS: &Netns{file: file}}
+	h.t.Cleanup(ns.Close)
+	return &VM{GuestProcess: p, NS: ns}
 }
 
 // Stderr is what the guest complained of.

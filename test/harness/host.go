@@ -18,13 +18,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tap/test/netns"
 )
 
 // Host is a machine in small: a node namespace in which the plugin runs, a pod
 // namespace for the container, and an IPAM store.
 type Host struct {
 	t           testing.TB
-	Node, Pod   *Netns
+	Node, Pod   *netns.Netns
 	Store       string // folder for the IPAM plugins; $STORE in configurations
 	Plugin      string // path of the plugin under test
 	ContainerID string
@@ -37,8 +39,16 @@ func NewHost(t testing.TB) *Host {
 	NeedRoot(t)
 	return &Host{
 		t: t, Node: NewNetns(t), Pod: NewNetns(t), Store: t.TempDir(),
-		Plugin: Bin(t, "tap"), ContainerID: "container1",
+		Plugin: plugin(t), ContainerID: "container1",
 	}
+}
+
+// plugin is the one under test: bin/tap, or what TAP_PLUGIN names.
+func plugin(t testing.TB) string {
+	if path := os.Getenv("TAP_PLUGIN"); path != "" {
+		return path
+	}
+	return Bin(t, "tap")
 }
 
 // BinDir is where `make build` and `make tools` put what the tests run.
@@ -146,25 +156,11 @@ func (h *Host) WithPrev(conf string, result Got) string {
 // Exec runs a program in the pod's namespace and returns what it printed.
 func (h *Host) Exec(name string, args ...string) string {
 	h.t.Helper()
-	out, err := Output(h.Pod, name, args...)
+	out, err := h.Pod.Output(name, args...)
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	return out
-}
-
-// Output runs a program in a namespace and returns what it printed.
-func Output(ns *Netns, name string, args ...string) (string, error) {
-	cmd := exec.Command(name, args...)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := ns.Start(cmd); err != nil {
-		return "", fmt.Errorf("start %s: %w", name, err)
-	}
-	if err := cmd.Wait(); err != nil {
-		return out.String(), fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, out.String())
-	}
-	return out.String(), nil
 }
 
 // Snapshot is all that an attachment could have changed: links, addresses,
@@ -174,13 +170,13 @@ func (h *Host) Snapshot() string {
 	var b strings.Builder
 	for _, side := range []struct {
 		name string
-		ns   *Netns
+		ns   *netns.Netns
 	}{{"node", h.Node}, {"pod", h.Pod}} {
 		for _, args := range [][]string{
 			{"ip", "-o", "link"}, {"ip", "-o", "addr"}, {"ip", "-4", "route", "show", "table", "all"}, {"ip", "-6", "route", "show", "table", "all"},
 			{"cat", "/proc/sys/net/ipv6/conf/lo/disable_ipv6"}, {"tc", "qdisc"},
 		} {
-			out, err := Output(side.ns, args[0], args[1:]...)
+			out, err := side.ns.Output(args[0], args[1:]...)
 			if err != nil {
 				h.t.Fatalf("snapshot: %v", err)
 			}

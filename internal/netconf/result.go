@@ -1,0 +1,102 @@
+package netconf
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	current "github.com/containernetworking/cni/pkg/types/100"
+	"github.com/containernetworking/cni/pkg/types/create"
+)
+
+// DecodeResult reads a CNI result that may lack its own cniVersion, which then
+// is the configuration's, and converts it to the current version. What the CNI
+// library takes without a word and panics on later, an entry that is null, an
+// address or a destination that is missing, is an error.
+func DecodeResult(data []byte, confVersion string) (*current.Result, error) {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(data, &fields); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUndecodable, err)
+	}
+	if fields == nil {
+		return nil, fmt.Errorf("%w: null instead of an object", ErrUndecodable)
+	}
+	if err := noNullEntries(fields); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUndecodable, err)
+	}
+	data, own, err := nameVersion(data, fields, confVersion)
+	if err != nil {
+		return nil, err
+	}
+	result, err := create.Create(own, data)
+	if err != nil {
+		return nil, fmt.Errorf("decode result of version %s: %w", own, err)
+	}
+	converted, err := current.NewResultFromResult(result)
+	if err != nil {
+		return nil, fmt.Errorf("convert result of version %s: %w", own, err)
+	}
+	if err := complete(converted); err != nil {
+		return nil, fmt.Errorf("result of version %s: %w", own, err)
+	}
+	return converted, nil
+}
+
+// nameVersion adds the cniVersion of the configuration to a result without one.
+func nameVersion(data []byte, fields map[string]json.RawMessage, confVersion string) ([]byte, string, error) {
+	var own struct {
+		CNIVersion string `json:"cniVersion"`
+	}
+	if err := json.Unmarshal(data, &own); err != nil {
+		return nil, "", fmt.Errorf("%w: %w", ErrUndecodable, err)
+	}
+	if own.CNIVersion != "" {
+		return data, own.CNIVersion, nil
+	}
+	named, err := json.Marshal(confVersion)
+	if err != nil {
+		return nil, "", fmt.Errorf("encode cniVersion %q: %w", confVersion, err)
+	}
+	fields["cniVersion"] = named
+	data, err = json.Marshal(fields)
+	if err != nil {
+		return nil, "", fmt.Errorf("encode result: %w", err)
+	}
+	return data, confVersion, nil
+}
+
+// noNullEntries looks into the lists of a result of any version; those before
+// 0.3.0 have theirs in ip4 and ip6.
+func noNullEntries(fields map[string]json.RawMessage) error {
+	for key, raw := range fields {
+		var list []json.RawMessage
+		if err := json.Unmarshal(raw, &list); err == nil {
+			for _, entry := range list {
+				if absent(entry) {
+					return fmt.Errorf("%s: an entry is null", key)
+				}
+			}
+		}
+		var nested map[string]json.RawMessage
+		if err := json.Unmarshal(raw, &nested); err == nil {
+			if err := noNullEntries(nested); err != nil {
+				return fmt.Errorf("%s: %w", key, err)
+			}
+		}
+	}
+	return nil
+}
+
+func complete(result *current.Result) error {
+	for _, ip := range result.IPs {
+		if ip.Address.IP == nil {
+			return errors.New("an entry of ips has no address")
+		}
+	}
+	for _, route := range result.Routes {
+		if route.Dst.IP == nil {
+			return errors.New("an entry of routes has no destination")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,53 @@
+// Demo shows the plugin's main job on a real namespace: it makes a tap in a
+// pod as a runtime does, lets an unprivileged guest attach to it, moves traffic,
+// and takes everything down again. It needs root, and leaves nothing behind:
+// the namespaces live as long as this process, the rest is removed at the end.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	status := run(ctx)
+	stop()
+	os.Exit(status)
+}
+
+func run(ctx context.Context) int {
+	out := newScreen(os.Stdout)
+	err := show(ctx, out)
+	switch {
+	case ctx.Err() != nil:
+		out.bad("interrupted; everything was taken down again")
+		return 130
+	case err != nil:
+		out.bad(err.Error())
+		return 1
+	}
+	return 0
+}
+
+func show(ctx context.Context, out *screen) error {
+	if os.Geteuid() != 0 {
+		return errors.New("run as root: it makes network namespaces and devices")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find the programs: %w", err)
+	}
+	d, err := newDemo(ctx, out, filepath.Dir(self))
+	if err != nil {
+		return err
+	}
+	err = d.play()
+	return errors.Join(err, d.close())
+}

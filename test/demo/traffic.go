@@ -1,0 +1,103 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"regexp"
+	"time"
+
+	"tap/test/netns"
+)
+
+var roundTrip = regexp.MustCompile(`= [0-9.]+/([0-9.]+)/`)
+
+func (d *demo) pings() error {
+	for _, p := range []struct {
+		from     *netns.Netns
+		way, to4 string
+		to6      string
+	}{{d.pod, "pod → guest", guest4, guest6}, {d.vm.ns, "guest → pod", d.address(0), d.address(1)}} {
+		for _, to := range []string{p.to4, p.to6} {
+			out, err := p.from.Output("ping", "-q", "-c", "3", "-i", "0.2", "-W", "5", to)
+			if err != nil {
+				return err
+			}
+			mean := "?"
+			if found := roundTrip.FindStringSubmatch(out); found != nil {
+				mean = found[1]
+			}
+			d.out.step("ping", "%s  %s: 3 of 3 answered, %s ms", p.way, to, mean)
+		}
+	}
+	return nil
+}
+
+const megabytes = 100 // of 1,000,000 bytes
+
+func (d *demo) transfers() error {
+	for _, t := range []struct {
+		way      string
+		from, to *netns.Netns
+		addr     string
+	}{{"pod → guest", d.pod, d.vm.ns, guest4}, {"guest → pod", d.vm.ns, d.pod, d.address(1)}} {
+		took, err := d.transfer(t.from, t.to, t.addr)
+		if err != nil {
+			return fmt.Errorf("TCP %s: %w", t.way, err)
+		}
+		d.out.step("TCP", "%s  %d MB to %s: %.1f Gbit/s", t.way, megabytes, t.addr, megabytes*0.008/took.Seconds())
+	}
+	return nil
+}
+
+// transfer sends megabytes of TCP and waits until they have arrived.
+func (d *demo) transfer(from, to *netns.Netns, addr string) (time.Duration, error) {
+	var listener net.Listener
+	err := to.Do(func() error {
+		var err error
+		listener, err = (&net.ListenConfig{}).Listen(d.ctx, "tcp", net.JoinHostPort(addr, "0"))
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	defer listener.Close()
+	var conn net.Conn
+	err = from.Do(func() error {
+		var err error
+		conn, err = (&net.Dialer{Timeout: 10 * time.Second}).DialContext(d.ctx, "tcp", listener.Addr().String())
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	peer, err := listener.Accept()
+	if err != nil {
+		return 0, err
+	}
+	defer peer.Close()
+
+	started := time.Now()
+	deadline := started.Add(2 * time.Minute)
+	if err := errors.Join(conn.SetDeadline(deadline), peer.SetDeadline(deadline)); err != nil {
+		return 0, err
+	}
+	sent := make(chan error, 1)
+	go func() {
+		block := make([]byte, 1_000_000)
+		for range megabytes {
+			if _, err := conn.Write(block); err != nil {
+				sent <- err
+				return
+			}
+		}
+		sent <- nil
+	}()
+	if _, err := io.CopyN(io.Discard, peer, megabytes*1_000_000); err != nil {
+		return 0, err
+	}
+	took := time.Since(started)
+	return took, <-sent
+}

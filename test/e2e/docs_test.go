@@ -1,0 +1,28 @@
+package e2e
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// The networks of examples/ are quoted in the documentation as they are executed.
+func TestDocumentsQuoteTheExamples(t *testing.T) {
+	examples, err := filepath.Glob("../../examples/*.conflist")
+	if err != nil || len(examples) == 0 {
+		t.Fatalf("no examples: %v", err)
+	}
+	documents, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := ""
+	for _, file := range append(documents, "../../README.md") {
+		all += readFile(t, file)
+	}
+	for _, file := range examples {
+		if !strings.Contains(all, "\n"+readFile(t, file)+"```") {
+			t.Errorf("no document quotes %s as it is", filepath.Base(file))
+		}
+	}
+}

@@ -1,0 +1,86 @@
+// Package netns makes network namespaces that nobody has to clean up: they live
+// as long as this process holds them open.
+package netns
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Netns is an open network namespace.
+type Netns struct{ file *os.File }
+
+// New makes an empty namespace.
+func New() (*Netns, error) {
+	ns := &Netns{}
+	err := onThread(func() error {
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			return fmt.Errorf("unshare: %w", err)
+		}
+		file, err := os.Open("/proc/thread-self/ns/net")
+		ns.file = file
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make a network namespace: %w", err)
+	}
+	return ns, nil
+}
+
+// Of opens the namespace that a process is in.
+func Of(pid int) (*Netns, error) {
+	file, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", pid))
+	if err != nil {
+		return nil, fmt.Errorf("open the network namespace of process %d: %w", pid, err)
+	}
+	return &Netns{file}, nil
+}
+
+// Close lets go of the namespace.
+func (n *Netns) Close() { n.file.Close() }
+
+// Path is a valid CNI_NETNS without any mount, for as long as this process holds the namespace.
+func (n *Netns) Path() string { return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), n.file.Fd()) }
+
+// Do runs f on a thread in the namespace, which ends with f.
+func (n *Netns) Do(f func() error) error {
+	return onThread(func() error {
+		if err := unix.Setns(int(n.file.Fd()), unix.CLONE_NEWNET); err != nil {
+			return fmt.Errorf("enter network namespace: %w", err)
+		}
+		return f()
+	})
+}
+
+// Start starts a command in the namespace.
+func (n *Netns) Start(cmd *exec.Cmd) error { return n.Do(cmd.Start) }
+
+// Output runs a program in the namespace and returns what it printed.
+func (n *Netns) Output(name string, args ...string) (string, error) {
+	cmd := exec.Command(name, args...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := n.Start(cmd); err != nil {
+		return "", fmt.Errorf("start %s: %w", name, err)
+	}
+	if err := cmd.Wait(); err != nil {
+		return out.String(), fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, out.String())
+	}
+	return out.String(), nil
+}
+
+// onThread runs f on a locked thread that is never used again.
+func onThread(f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		done <- f()
+	}()
+	return <-done
+}
