@@ -1,7 +1,7 @@
 # make build | test | demo | lint; test and demo as root. README.md says what they show.
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
-# Not the program's name space: what the tests and the demo run beside the plugin, pinned.
+# What the tests and the demo run beside the plugin, pinned.
 PLUGINS_VERSION := v1.9.1
 CNITOOL_VERSION := v1.3.1
 LINT_VERSION := v2.15.0
@@ -12,15 +12,23 @@ GOBUILD := go build -trimpath -buildvcs=false
 # go install into a folder of ours, whatever the caller's environment says
 GOINSTALL = env GOBIN=$(CURDIR)/$(1) GOFLAGS= go install -trimpath
 
-.PHONY: build test demo lint tools neighbours packages clean
+# Programs of the distribution, with the Debian packages that have them.
+DEMO_PROGRAMS := ip:iproute2 ping:iputils-ping
+TEST_PROGRAMS := $(DEMO_PROGRAMS) tc:iproute2 unshare:util-linux strace:strace gcc:gcc,libc6-dev
+
+.PHONY: build test demo lint tools neighbours clean
 
 build: ## bin/tap, static
 	$(GOBUILD) -ldflags '-s -w -X main.buildVersion=$(VERSION)' -o bin/tap ./cmd/tap
 
-test: build tools ## unit, race and end-to-end tests
+test: ## unit, race and end-to-end tests
+	@test/packages.sh $(TEST_PROGRAMS)
+	@$(MAKE) --no-print-directory build tools
 	test/run.sh
 
-demo: build packages neighbours ## the plugin's main job on a real namespace
+demo: ## the plugin's main job on a real namespace
+	@test/packages.sh $(DEMO_PROGRAMS)
+	@$(MAKE) --no-print-directory build neighbours
 	cd test && $(GOBUILD) -o ../bin/ ./guest ./demo
 	bin/demo
 
@@ -29,7 +37,7 @@ lint: bin/golangci-lint
 	cd test && ../bin/golangci-lint run --config ../.golangci.yml ./...
 
 # What the tests run beside the plugin.
-tools: packages neighbours bin/cnitool bin/reference/tap
+tools: neighbours bin/cnitool bin/reference/tap
 	cd test && $(GOBUILD) -o ../bin/ ./guest && $(GOBUILD) -o ../bin/fake ./fakeipam
 
 neighbours: bin/host-local bin/static
@@ -45,10 +53,6 @@ bin/cnitool:
 
 bin/golangci-lint:
 	$(call GOINSTALL,bin) github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
-
-# Programs from the distribution: installed on Debian, named elsewhere.
-packages:
-	@test/packages.sh
 
 clean:
 	rm -rf bin

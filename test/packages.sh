@@ -1,20 +1,16 @@
 #!/bin/sh
-# Sees to the programs that the tests and the demo run: on Debian it installs
-# what is missing and says so, elsewhere it names it and fails.
+# packages.sh PROGRAM:PACKAGE[,PACKAGE]...: sees to the programs that the tests or
+# the demo run. On Debian it installs what is missing and says so, elsewhere it
+# names it and fails.
 set -eu
 
 missing=
-for need in ip:iproute2 tc:iproute2 ping:iputils-ping nsenter:util-linux strace:strace gcc:gcc; do
-	program=${need%%:*} package=${need#*:}
-	if ! command -v "$program" >/dev/null && ! [ -x "/usr/sbin/$program" ] && ! [ -x "/sbin/$program" ]; then
-		case " $missing " in *" $package "*) ;; *) missing="$missing $package" ;; esac
+for need; do
+	program=${need%%:*} packages=$(echo "${need#*:}" | tr , ' ')
+	if ! PATH=$PATH:/usr/sbin:/sbin command -v "$program" >/dev/null; then
+		missing="$missing $packages"
 	fi
 done
-# gcc builds the race detector's programs, which need the C library's headers
-if [ -z "$missing" ] && ! [ -e /usr/include/stdlib.h ]; then
-	missing=" libc6-dev"
-fi
-case $missing in *gcc*) missing="$missing libc6-dev" ;; esac
 
 if [ -n "$missing" ]; then
 	if [ -e /etc/debian_version ] && [ "$(id -u)" = 0 ]; then
