@@ -83,6 +83,9 @@ func (p *Plugin) run(ctx context.Context, verb string, call Call) ([]byte, error
 	cmd.WaitDelay = graceTime
 
 	err := cmd.Run()
+	if errors.Is(err, exec.ErrWaitDelay) {
+		err = nil // it ended well: only something that it left behind still holds its output
+	}
 	reported := out.errorObject()
 	switch {
 	case ctx.Err() != nil:

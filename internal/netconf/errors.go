@@ -1,8 +1,11 @@
 package netconf
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // ErrUndecodable is in the chain of every error about input that is not JSON of the right shape.
@@ -34,11 +37,16 @@ type VarError struct {
 func (e *VarError) Error() string { return fmt.Sprintf("%s=%q: %v", e.Var, e.Value, e.Err) }
 func (e *VarError) Unwrap() error { return e.Err }
 
-// clip keeps an error readable whatever it quotes.
+// clip keeps an error readable, and pretty-printed JSON on one line, whatever it quotes.
 func clip(value []byte) string {
 	const most = 80
-	if len(value) > most {
-		return string(value[:most]) + "…"
+	text := string(value)
+	var compact bytes.Buffer
+	if strings.Contains(text, "\n") && json.Compact(&compact, value) == nil {
+		text = compact.String()
 	}
-	return string(value)
+	if len(text) > most {
+		return strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return text
 }

@@ -6,7 +6,6 @@ package netconf
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -31,7 +30,8 @@ type Config struct {
 	IPAM string // type of the IPAM plugin; empty: layer 2 only
 	DNS  types.DNS
 
-	PrevResult *current.Result // nil where the runtime passed none
+	PrevResult    *current.Result // nil where the runtime passed none
+	PrevResultErr error           // why [ParseDel] could not read the one that was passed
 }
 
 // Tap is what the device shall be.
@@ -110,18 +110,17 @@ func network(args *skel.CmdArgs) (*stdin, *Config, error) {
 }
 
 // ParseDel reads only what DEL acts on: a configuration that was changed for the
-// worse since ADD must not keep an attachment alive. A key that cannot be read
+// worse since ADD must not keep an attachment alive. An ipam that cannot be read
 // is reported beside the Config and not instead of it; the Config is nil only
-// where the attachment cannot be told.
+// where the attachment cannot be told. prevResult is no more than a hint.
 func ParseDel(args *skel.CmdArgs) (*Config, error) {
 	in, conf, err := identify(args)
 	if err != nil {
 		return nil, err
 	}
-	var ipamErr, prevErr error
-	conf.IPAM, ipamErr = in.ipamType()
-	conf.PrevResult, prevErr = in.prevResult()
-	return conf, errors.Join(ipamErr, prevErr)
+	conf.PrevResult, conf.PrevResultErr = in.prevResult()
+	conf.IPAM, err = in.ipamType()
+	return conf, err
 }
 
 func identify(args *skel.CmdArgs) (*stdin, *Config, error) {

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	current "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/containernetworking/cni/pkg/types/create"
@@ -65,23 +67,21 @@ func nameVersion(data []byte, fields map[string]json.RawMessage, confVersion str
 	return data, confVersion, nil
 }
 
-// noNullEntries looks into the lists of a result of any version; those before
-// 0.3.0 have theirs in ip4 and ip6.
+// noNullEntries looks into the lists of pointers that the library makes of a
+// result; encoding/json matches their keys case-insensitively.
 func noNullEntries(fields map[string]json.RawMessage) error {
 	for key, raw := range fields {
-		var list []json.RawMessage
-		if err := json.Unmarshal(raw, &list); err == nil {
-			for _, entry := range list {
-				if absent(entry) {
-					return fmt.Errorf("%s: an entry is null", key)
-				}
-			}
+		switch strings.ToLower(key) {
+		case "interfaces", "ips", "routes":
+		default:
+			continue
 		}
-		var nested map[string]json.RawMessage
-		if err := json.Unmarshal(raw, &nested); err == nil {
-			if err := noNullEntries(nested); err != nil {
-				return fmt.Errorf("%s: %w", key, err)
-			}
+		var list []json.RawMessage
+		if err := json.Unmarshal(raw, &list); err != nil {
+			continue // the library says what it is instead of a list
+		}
+		if slices.ContainsFunc(list, absent) {
+			return fmt.Errorf("%s: an entry is null", key)
 		}
 	}
 	return nil

@@ -28,7 +28,7 @@ func openSandbox(conf *netconf.Config) (*netns.Sandbox, error) {
 	}
 	if err != nil {
 		sandbox.Close()
-		return nil, err
+		return nil, about(errNetns, err)
 	}
 	return sandbox, nil
 }

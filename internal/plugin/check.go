@@ -25,7 +25,10 @@ func Check(args *skel.CmdArgs) error {
 		return cniError(err)
 	}
 	if conf.PrevResult == nil {
-		return cniError(&netconf.KeyError{Key: "prevResult", Value: "none", Allowed: "the result of ADD, which the runtime passes to CHECK"})
+		return cniError(&netconf.KeyError{
+			Key: "prevResult", Value: "none", Allowed: "the result of ADD, which the runtime passes",
+			Err: errors.New("CHECK has nothing to compare with"),
+		})
 	}
 	delegate, err := findIPAM(conf, args.Path)
 	if err != nil {
@@ -207,11 +210,13 @@ func netTexts(list []net.IPNet) []string {
 // result does not say whose a route is: where other interfaces have addresses
 // as well, it may lead through any of them.
 func compareRoutes(prev *current.Result, ours int, seen observation) []string {
-	device := seen.link.Index
+	device := 0
 	for _, ip := range prev.IPs {
 		if ip.Interface == nil || *ip.Interface != ours {
 			device = 0
+			break
 		}
+		device = seen.link.Index
 	}
 	var d []string
 	for _, route := range prev.Routes {
@@ -242,17 +247,15 @@ func matches(r netdev.RouteEntry, want *types.Route) bool {
 		r.Table == table &&
 		(want.Priority == 0 || r.Priority == want.Priority) &&
 		(want.Scope == nil || !v4 || r.Scope == *want.Scope) &&
-		metricKept(r, r.MTU, want.MTU) &&
-		metricKept(r, r.AdvMSS, want.AdvMSS)
+		metricKept(r.MTU, want.MTU) &&
+		metricKept(r.AdvMSS, want.AdvMSS)
 }
 
-// metricKept compares a metric with the one that a CNI route names. A multipath
-// route has one for all its hops, the smallest.
-func metricKept(r netdev.RouteEntry, found, want int) bool {
-	if want == 0 || found == want {
-		return true
-	}
-	return len(r.Hops) > 1 && found != 0 && found < want
+// metricKept compares a metric with the one that a CNI route names. Routes that
+// became one have the smallest of theirs, and the kernel lowers what no packet
+// can have (Linux 6.12, net/ipv4/metrics.c, ip_metrics_convert).
+func metricKept(found, want int) bool {
+	return want == 0 || found != 0 && found <= want
 }
 
 // leads says whether one of the hops goes through the gateway and the device; nil and 0: whichever.

@@ -21,6 +21,9 @@ func Del(args *skel.CmdArgs) error {
 	if conf == nil {
 		return cniError(confErr)
 	}
+	if conf.PrevResultErr != nil { // only a tap of the reference plugin could be missed, until its namespace goes
+		notice("DEL goes on without prevResult: %v", conf.PrevResultErr)
+	}
 	released := make(chan error, 1)
 	go func() { released <- releaseIPAM(conf, args) }()
 	return cniError(errors.Join(confErr, removeTap(conf), <-released))

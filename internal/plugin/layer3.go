@@ -105,6 +105,7 @@ func planRoutes(ips []*current.IPConfig, routes []*types.Route) ([]netdev.Route,
 	type identity struct {
 		dst                    string
 		table, priority, scope int
+		direct                 bool
 	}
 	var plan []netdev.Route
 	place := map[identity]int{}
@@ -113,7 +114,10 @@ func planRoutes(ips []*current.IPConfig, routes []*types.Route) ([]netdev.Route,
 		if err != nil {
 			return nil, fmt.Errorf("route %s: %w", routeText(r), err)
 		}
-		id := identity{route.Dst.String(), route.Table, route.Priority, route.Scope}
+		id := identity{route.Dst.String(), route.Table, route.Priority, route.Scope, false}
+		if r.Dst.IP.To4() == nil { // IPv6 has no multipath over hops without gateway
+			id.direct = route.Hops[0].Gateway == nil
+		}
 		if at, known := place[id]; known {
 			plan[at] = merge(plan[at], route)
 			continue

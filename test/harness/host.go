@@ -89,6 +89,7 @@ func (h *Host) Command(verb, ifname, conf string, env ...string) *exec.Cmd {
 	cmd.Stdin = strings.NewReader(h.Expand(conf))
 	cmd.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"),
+		"GORACE=" + os.Getenv("GORACE"), // for a plugin that was built with the race detector
 		"CNI_COMMAND=" + verb,
 		"CNI_CONTAINERID=" + h.ContainerID,
 		"CNI_NETNS=" + h.Pod.Path(),

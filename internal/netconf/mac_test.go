@@ -1,0 +1,168 @@
+package netconf
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+func TestParseMACPrecedence(t *testing.T) {
+	const (
+		capability = `"runtimeConfig": {"mac": "02:00:00:00:00:01"}`
+		argument   = `"args": {"cni": {"mac": "02:00:00:00:00:02"}}`
+		variable   = `MAC=02:00:00:00:00:03`
+		key        = `"mac": "02:00:00:00:00:04"`
+	)
+	tests := []struct {
+		name    string
+		members []string
+		cniArgs string
+		want    string
+	}{
+		{"none", nil, "", ""},
+		{"all four", []string{capability, argument, key}, variable, "02:00:00:00:00:01"},
+		{"without capability", []string{argument, key}, variable, "02:00:00:00:00:02"},
+		{"without args.cni", []string{key}, variable, "02:00:00:00:00:03"},
+		{"key alone", []string{key}, "", "02:00:00:00:00:04"},
+		{"capability alone", []string{capability}, "", "02:00:00:00:00:01"},
+		{"args.cni alone", []string{argument}, "", "02:00:00:00:00:02"},
+		{"CNI_ARGS alone", nil, variable, "02:00:00:00:00:03"},
+		{"an empty place is passed over", []string{`"runtimeConfig": {"mac": ""}`, `"args": {"cni": {"mac": ""}}`, key}, "MAC=", "02:00:00:00:00:04"},
+		{"a null place is passed over", []string{`"runtimeConfig": {"mac": null}`, `"args": {"cni": null}`, key}, "", "02:00:00:00:00:04"},
+		{"an address that loses is not judged", []string{capability, `"mac": "random"`}, "MAC=random", "02:00:00:00:00:01"},
+		{"other capabilities", []string{`"runtimeConfig": {"portMappings": [], "ips": ["10.0.0.1/24"]}`, key}, "", "02:00:00:00:00:04"},
+		{"other args", []string{`"args": {"example.org": {"mac": 5}, "cni": {"ips": []}}`, key}, "", "02:00:00:00:00:04"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			call := callOf(vmsWith(strings.Join(tt.members, ", ")))
+			call.Args = tt.cniArgs
+			if got := mustParse(t, call).Tap.MAC.String(); got != tt.want {
+				t.Errorf("MAC\nwant %s\ngot  %s", tt.want, got)
+			}
+		})
+	}
+}
+
+func TestParseMACForms(t *testing.T) {
+	tests := []struct{ name, value, want string }{
+		{"colons", "02:00:00:12:34:56", "02:00:00:12:34:56"},
+		{"upper case", "0A:BC:DE:F0:12:34", "0a:bc:de:f0:12:34"},
+		{"dashes", "02-00-00-12-34-56", "02:00:00:12:34:56"},
+		{"dots", "0200.0012.3456", "02:00:00:12:34:56"},
+		{"a vendor's", "00:16:3e:00:00:01", "00:16:3e:00:00:01"},
+		{"largest unicast", "fe:ff:ff:ff:ff:ff", "fe:ff:ff:ff:ff:ff"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := mustParse(t, callOf(vmsWith(`"mac": "`+tt.value+`"`))).Tap.MAC.String(); got != tt.want {
+				t.Errorf("MAC\nwant %s\ngot  %s", tt.want, got)
+			}
+		})
+	}
+}
+
+func TestParseMACRefused(t *testing.T) {
+	tests := []struct{ name, value, why string }{
+		{"word", "random", "not a MAC"},
+		{"five bytes", "02:00:00:12:34", "not a MAC"},
+		{"eight bytes", "02:00:00:00:00:00:00:01", "8 bytes"},
+		{"twenty bytes", "02" + strings.Repeat(":00", 19), "20 bytes"},
+		{"padded", " 02:00:00:12:34:56", "not a MAC"},
+		{"multicast", "01:00:5e:00:00:01", "multicast"},
+		{"broadcast", "ff:ff:ff:ff:ff:ff", "multicast"},
+		{"zero", "00:00:00:00:00:00", "no address"},
+	}
+	places := []struct{ name, members, cniArgs, key string }{
+		{"capability", `"runtimeConfig": {"mac": "VALUE"}`, "", "runtimeConfig.mac"},
+		{"args.cni", `"args": {"cni": {"mac": "VALUE"}}`, "", "args.cni.mac"},
+		{"CNI_ARGS", ``, "MAC=VALUE", "CNI_ARGS"},
+		{"key", `"mac": "VALUE"`, "", "mac"},
+	}
+	for _, tt := range tests {
+		for _, place := range places {
+			t.Run(tt.name+"/"+place.name, func(t *testing.T) {
+				call := callOf(vmsWith(strings.ReplaceAll(place.members, "VALUE", tt.value)))
+				call.Args = strings.ReplaceAll(place.cniArgs, "VALUE", tt.value)
+
+				_, err := Parse(call)
+				if err == nil {
+					t.Fatalf("Parse\nwant an error about %s\ngot  none", place.key)
+				}
+				var variable *VarError
+				if want := place.name == "CNI_ARGS"; errors.As(err, &variable) != want {
+					t.Errorf("whose mistake\nwant the environment's: %v\ngot  %T", want, err)
+				}
+				for _, want := range []string{place.key, tt.value, tt.why} {
+					if !strings.Contains(err.Error(), want) {
+						t.Errorf("text\nwant it to name %q\ngot  %v", want, err)
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestParseCNIArgsTaken(t *testing.T) {
+	tests := []struct{ name, value, mac string }{
+		{"empty", "", ""},
+		{"IgnoreUnknown alone", "IgnoreUnknown=1", ""},
+		{"Kubernetes", "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=vm-0;K8S_POD_INFRA_CONTAINER_ID=0123;K8S_POD_UID=4-5", ""},
+		{"Kubernetes and MAC", "K8S_POD_NAME=vm-0;MAC=02:00:00:00:00:03;IgnoreUnknown=true", "02:00:00:00:00:03"},
+		{"not even known ones", "IgnoreUnknown=0;MAC=02:00:00:00:00:03", "02:00:00:00:00:03"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			call := callOf(vmsWith(""))
+			call.Args = tt.value
+			if got := mustParse(t, call).Tap.MAC.String(); got != tt.mac {
+				t.Errorf("MAC\nwant %q\ngot  %q", tt.mac, got)
+			}
+		})
+	}
+}
+
+func TestParseCNIArgsRefused(t *testing.T) {
+	tests := []struct{ name, value, names string }{
+		{"unknown without IgnoreUnknown", "K8S_POD_NAME=vm-0", "K8S_POD_NAME"},
+		{"unknown with IgnoreUnknown off", "IgnoreUnknown=false;K8S_POD_NAME=vm-0", "K8S_POD_NAME"},
+		{"not a pair", "IgnoreUnknown=1;MAC", "MAC"},
+		{"two equals signs", "MAC=a=b", "a=b"},
+		{"IgnoreUnknown neither true nor false", "IgnoreUnknown=maybe", "maybe"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			call := callOf(vmsWith(""))
+			call.Args = tt.value
+			_, err := Parse(call)
+			var variable *VarError
+			if !errors.As(err, &variable) || variable.Var != "CNI_ARGS" || variable.Value != tt.value {
+				t.Fatalf("error\nwant a VarError of CNI_ARGS=%q\ngot  %v", tt.value, err)
+			}
+			if !strings.Contains(err.Error(), tt.names) {
+				t.Errorf("text\nwant it to name %s\ngot  %v", tt.names, err)
+			}
+		})
+	}
+}
+
+// Which place wins decides about the address; the others must be readable all the same.
+func TestParseMACPlacesThatLoseAreReadToo(t *testing.T) {
+	const winner = `"runtimeConfig": {"mac": "02:00:00:00:00:01"}`
+	tests := []struct{ name, members, cniArgs string }{
+		{"key of a wrong type", `, "mac": 5`, ""},
+		{"args of a wrong type", `, "args": "x"`, ""},
+		{"args.cni of a wrong type", `, "args": {"cni": []}`, ""},
+		{"args.cni.mac of a wrong type", `, "args": {"cni": {"mac": 5}}`, ""},
+		{"unknown CNI_ARGS", ``, "K8S_POD_NAME=vm-0"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			call := callOf(vmsWith(winner + tt.members))
+			call.Args = tt.cniArgs
+			if conf, err := Parse(call); err == nil {
+				t.Errorf("Parse\nwant an error\ngot  %v", conf.Tap.MAC)
+			}
+		})
+	}
+}

@@ -1,0 +1,119 @@
+package netconf
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+func TestParseInterfaceName(t *testing.T) {
+	const accepted = ""
+	tests := []struct {
+		name, value string
+		why         string // part of the refusal
+	}{
+		{"plain", "net1", accepted},
+		{"one byte", "a", accepted},
+		{"15 bytes", "123456789012345", accepted},
+		{"15 bytes of UTF-8", "ñandúñandúa", accepted},
+		{"dots within", "eth0.100", accepted},
+		{"three dots", "...", accepted},
+		{"at, minus, underscore", "a@b-c_d", accepted},
+		{"backslash and quotes", `a\b"c'`, accepted},
+		{"begins with all", "all0", accepted},
+		{"upper case is another name", "ALL", accepted},
+		{"begins with default", "default0", accepted},
+		{"control byte 1", "a\x01b", accepted},
+		{"escape", "a\x1bb", accepted},
+		{"backspace, below the tab", "a\bb", accepted},
+		{"shift out, above the carriage return", "a\x0eb", accepted},
+		{"delete", "a\x7fb", accepted},
+		{"next line, which is no space to the kernel", "a\u0084b", accepted},
+		{"not UTF-8", "a\xffb", accepted},
+
+		{"16 bytes", "1234567890123456", "15 bytes"},
+		{"16 bytes of UTF-8", "ñandúñandúab", "15 bytes"},
+		{"dot", ".", "keeps for itself"},
+		{"dot dot", "..", "keeps for itself"},
+		{"all", "all", "keeps for itself"},
+		{"default", "default", "keeps for itself"},
+		{"pattern", "tap%d", "pattern"},
+		{"percent alone", "%", "pattern"},
+		{"slash", "a/b", "'/'"},
+		{"colon", "a:b", "':'"},
+		{"space", "a b", "' '"},
+		{"space at the end", "a ", "' '"},
+		{"tab", "a\tb", `'\t'`},
+		{"newline", "a\nb", `'\n'`},
+		{"vertical tab", "a\vb", `'\v'`},
+		{"form feed", "a\fb", `'\f'`},
+		{"carriage return", "a\rb", `'\r'`},
+		{"NUL", "a\x00b", `'\x00'`},
+		{"byte 0xa0 within a letter", "voilà", `'\u00a0'`},
+		{"no-break space", "a\u00a0b", `'\u00a0'`},
+	}
+	for _, tt := range tests {
+		t.Run("CNI_IFNAME/"+tt.name, func(t *testing.T) {
+			call := callOf(vmsWith(""))
+			call.IfName = tt.value
+			conf, err := Parse(call)
+			if tt.why == accepted {
+				if err != nil || conf.IfName != tt.value {
+					t.Errorf("Parse of CNI_IFNAME=%q\nwant it taken\ngot  %v", tt.value, err)
+				}
+				return
+			}
+			var variable *VarError
+			if !errors.As(err, &variable) || variable.Var != "CNI_IFNAME" || variable.Value != tt.value {
+				t.Fatalf("error\nwant a VarError of CNI_IFNAME=%q\ngot  %v", tt.value, err)
+			}
+			if !strings.Contains(err.Error(), tt.why) {
+				t.Errorf("text\nwant it to say %s\ngot  %v", tt.why, err)
+			}
+		})
+		t.Run("bridge/"+tt.name, func(t *testing.T) {
+			if !utf8.ValidString(tt.value) {
+				return // no JSON string can say it
+			}
+			value, err := json.Marshal(tt.value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			conf, err := Parse(callOf(vmsWith(`"bridge": ` + string(value))))
+			if tt.why == accepted {
+				if err != nil || conf.Tap.Bridge != tt.value {
+					t.Errorf("Parse of bridge %s\nwant it taken\ngot  %v", value, err)
+				}
+				return
+			}
+			wantKeyError(t, err, "bridge", string(value), "name of a bridge")
+			if err != nil && !strings.Contains(err.Error(), tt.why) {
+				t.Errorf("text\nwant it to say %s\ngot  %v", tt.why, err)
+			}
+		})
+	}
+}
+
+func TestParseInterfaceNameEmptyIsRefused(t *testing.T) {
+	call := callOf(vmsWith(""))
+	call.IfName = ""
+	_, err := Parse(call)
+	var variable *VarError
+	if !errors.As(err, &variable) || variable.Var != "CNI_IFNAME" {
+		t.Errorf("error\nwant a VarError of CNI_IFNAME\ngot  %v", err)
+	}
+}
+
+// Of one byte names everything is known: isspace of the kernel's lib/ctype.c.
+func TestParseInterfaceNameEveryByte(t *testing.T) {
+	const refused = "\x00\t\n\v\f\r %./:\xa0" // a dot only where it is alone
+	for b := range 256 {
+		name := string([]byte{byte(b)})
+		want := !strings.Contains(refused, name)
+		if got := checkInterfaceName(name) == nil; got != want {
+			t.Errorf("name of the byte %#02x taken\nwant %v\ngot  %v", b, want, got)
+		}
+	}
+}

@@ -1,0 +1,86 @@
+package netns
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestOpen(t *testing.T) {
+	dir := t.TempDir()
+	file, fifo, socket := filepath.Join(dir, "file"), filepath.Join(dir, "fifo"), filepath.Join(dir, "link")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("/proc/self/ns/net", socket); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name, path string
+		want       error
+	}{
+		{"a network namespace", "/proc/self/ns/net", nil},
+		{"a symbolic link to one", socket, nil},
+		{"nothing", filepath.Join(dir, "nothing"), fs.ErrNotExist},
+		{"below a file", filepath.Join(file, "below"), unix.ENOTDIR},
+		{"a plain file, as a dead mount leaves", file, ErrNotNamespace},
+		{"a folder", dir, ErrNotNamespace},
+		{"a FIFO without writer", fifo, ErrNotNamespace},
+		{"a device", os.DevNull, ErrNotNamespace},
+		{"a UTS namespace", "/proc/self/ns/uts", ErrNotNamespace},
+		{"a mount namespace", "/proc/self/ns/mnt", ErrNotNamespace},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			sandbox, err := Open(tt.path)
+			if !errors.Is(err, tt.want) {
+				t.Fatalf("Open(%s)\nwant %v\ngot  %v", tt.path, tt.want, err)
+			}
+			if tt.want == nil {
+				sandbox.Close()
+			}
+		})
+	}
+}
+
+func TestOpenKeepsNoDescriptorOfWhatItRefuses(t *testing.T) {
+	before := descriptors(t)
+	for range 10 {
+		if _, err := Open(os.DevNull); err == nil {
+			t.Fatal("Open of a device\nwant an error\ngot  none")
+		}
+	}
+	if after := descriptors(t); after != before {
+		t.Errorf("descriptors afterwards\nwant %d\ngot  %d", before, after)
+	}
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
+}
+
+func TestIsOwn(t *testing.T) {
+	sandbox, err := Open("/proc/self/ns/net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sandbox.Close()
+	if own, err := sandbox.IsOwn(); !own || err != nil {
+		t.Errorf("IsOwn\nwant true\ngot  %v, %v", own, err)
+	}
+	if want := "/proc/self/ns/net"; sandbox.Path() != want {
+		t.Errorf("Path\nwant %s\ngot  %s", want, sandbox.Path())
+	}
+}

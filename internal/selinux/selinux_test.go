@@ -1,0 +1,126 @@
+package selinux
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"reflect"
+	"strconv"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"tap/internal/tuntap"
+)
+
+func ptr[T any](v T) *T { return &v }
+
+func TestChildGetsTheOptionsOfItsParent(t *testing.T) {
+	ids := map[string]*uint32{"none": nil, "root": ptr(uint32(0)), "user": ptr(uint32(1000)), "largest": ptr(uint32(4294967294))}
+	for ownerName, owner := range ids {
+		for groupName, group := range ids {
+			for _, multiQueue := range []bool{false, true} {
+				t.Run(ownerName+"/"+groupName+"/"+strconv.FormatBool(multiQueue), func(t *testing.T) {
+					want := tuntap.Options{Name: "net1", MultiQueue: multiQueue, Owner: owner, Group: group}
+					args := append([]string{"/proc/self/exe"}, childArgs(want)...)
+					if !IsChild(args) {
+						t.Fatalf("IsChild(%q)\nwant true\ngot  false", args)
+					}
+					got, err := childOptions(args[2:])
+					if err != nil || !reflect.DeepEqual(got, want) {
+						t.Errorf("childOptions\nwant %+v\ngot  %+v, %v", want, got, err)
+					}
+				})
+			}
+		}
+	}
+}
+
+func TestIsChild(t *testing.T) {
+	tests := []struct {
+		name string
+		args []string
+		want bool
+	}{
+		{"a runtime's call", []string{"tap"}, false},
+		{"no arguments at all", nil, false},
+		{"the child", []string{"tap", childCommand, "net1", "false", "", ""}, true},
+		{"one argument less", []string{"tap", childCommand, "net1", "false", ""}, false},
+		{"one argument more", []string{"tap", childCommand, "net1", "false", "", "", ""}, false},
+		{"another command", []string{"tap", "version", "net1", "false", "", ""}, false},
+		{"the command elsewhere", []string{childCommand, "tap", "net1", "false", "", ""}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := IsChild(tt.args); got != tt.want {
+				t.Errorf("IsChild(%q)\nwant %v\ngot  %v", tt.args, tt.want, got)
+			}
+		})
+	}
+}
+
+func TestChildRefusesOptionsThatNoParentWrites(t *testing.T) {
+	tests := []struct {
+		name string
+		args []string
+	}{
+		{"multiQueue is a word", []string{"net1", "maybe", "", ""}},
+		{"owner is a word", []string{"net1", "true", "qemu", ""}},
+		{"owner is negative", []string{"net1", "true", "-1", ""}},
+		{"group would wrap to root", []string{"net1", "true", "", "4294967296"}},
+		{"group is hexadecimal", []string{"net1", "true", "", "0x10"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got, err := childOptions(tt.args); err == nil {
+				t.Errorf("childOptions(%q)\nwant an error\ngot  %+v", tt.args, got)
+			}
+			if got := Child(append([]string{"tap", childCommand}, tt.args...)); got != int(unix.EINVAL) {
+				t.Errorf("exit status of the child\nwant %d\ngot  %d", unix.EINVAL, got)
+			}
+		})
+	}
+}
+
+// The child's standard error may be lost: its exit status has to tell.
+func TestChildErrorIsTheErrnoOfItsExitStatus(t *testing.T) {
+	null, err := os.Open(os.DevNull) // no device is attached to it
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	tun := tuntap.Inherited(int(null.Fd()))
+	tests := []struct {
+		name  string
+		errno unix.Errno
+		taken bool
+	}{
+		{"forbidden", unix.EPERM, false},
+		{"name taken", unix.EBUSY, true},
+		{"largest that a tap's ioctls return", unix.EBADFD, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			exit := exec.Command("sh", "-c", "exit "+strconv.Itoa(int(tt.errno))).Run()
+			got := childError(exit, tun)
+			if !errors.Is(got, tt.errno) {
+				t.Errorf("childError\nwant %v in the chain\ngot  %v", tt.errno, got)
+			}
+			if taken := errors.Is(got, tuntap.ErrExists); taken != tt.taken {
+				t.Errorf("%v in the chain\nwant %v\ngot  %v", tuntap.ErrExists, tt.taken, got)
+			}
+		})
+	}
+}
+
+func TestChildErrorOfWhatIsNoExitStatus(t *testing.T) {
+	killed := exec.Command("sh", "-c", "kill -9 $$").Run()
+	cause := errors.New("because")
+	for name, err := range map[string]error{"none": nil, "killed": killed, "not even started": cause} {
+		t.Run(name, func(t *testing.T) {
+			if got := childError(err, tuntap.Inherited(-1)); !errors.Is(got, err) {
+				t.Errorf("childError\nwant %v\ngot  %v", err, got)
+			}
+		})
+	}
+}
