@@ -19,4 +19,4 @@ go test -C test -count=1 -timeout 15m "$@" ./...
 echo "== end to end, the plugin built with the race detector"
 CGO_ENABLED=1 go build -race -buildvcs=false -o bin/race/tap ./cmd/tap
 TAP_PLUGIN=$PWD/bin/race/tap GORACE="halt_on_error=1 exitcode=66 atexit_sleep_ms=20" \
-	go test -C test -count=1 -timeout 15m -run 'TestAdd(Every|Failure|Signal|MAC|Over)|TestDel|TestCheck|TestIPAM|TestStatus' ./e2e
+	go test -C test -count=1 -timeout 15m -run 'TestAdd|TestRoutes|TestDel|TestCheck|TestIPAM|TestStatus' ./e2e

@@ -2,92 +2,11 @@ package e2e
 
 import (
 	"fmt"
-	"maps"
 	"strings"
 	"testing"
 
 	"tap/test/harness"
 )
-
-// attribute is one key of the configuration and what it does to the device.
-type attribute struct {
-	name string
-	keys m
-	want func(*harness.Device)
-}
-
-var attributes = []attribute{
-	{"owner", m{"owner": 64001}, func(d *harness.Device) { d.Details.Data.User = "64001" }},
-	{"group", m{"group": 64002}, func(d *harness.Device) { d.Details.Data.Group = "64002" }},
-	{"multiQueue", m{"multiQueue": true}, func(d *harness.Device) { d.Details.Data.MultiQueue = true }},
-	{"mtu", m{"mtu": 1400}, func(d *harness.Device) { d.MTU = 1400 }},
-	{"mac", m{"mac": "02:00:00:00:00:aa"}, func(d *harness.Device) { d.MAC = "02:00:00:00:00:aa" }},
-	{"bridge", m{"bridge": "br0"}, func(d *harness.Device) { d.Master = "br0" }},
-}
-
-// Every combination of keys gives the same device: that is defect 1 of the reference.
-func TestAddEveryCombinationOfKeys(t *testing.T) {
-	for set := range 1 << len(attributes) {
-		var names []string
-		keys := m{}
-		for i, a := range attributes {
-			if set&(1<<i) != 0 {
-				names = append(names, a.name)
-				maps.Copy(keys, a.keys)
-			}
-		}
-		name := strings.Join(names, "+")
-		if name == "" {
-			name = "none"
-		}
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			testCombination(t, set, conf(t, keys))
-		})
-	}
-}
-
-func testCombination(t *testing.T, set int, config string) {
-	host := harness.NewHost(t)
-	host.Exec("ip", "link", "add", "br0", "address", "02:00:00:00:00:bb", "type", "bridge")
-	for _, mtu := range []string{"1501", "1500"} { // fixed by being changed, as its address is by being given: the port changes neither
-		host.Exec("ip", "link", "set", "br0", "mtu", mtu)
-	}
-	before := host.Snapshot()
-
-	added := host.Run("ADD", "net1", config)
-	result := added.Result()
-	got := host.MustDevice("net1")
-
-	want := got // what the keys do not name is the kernel's
-	want.Alias = "tap/vms/container1/net1"
-	want.Details.Kind, want.Details.Data.Type, want.Details.Data.Persist = "tun", "tap", true
-	want.Details.Data.User, want.Details.Data.Group, want.Details.Data.MultiQueue = "", "", false
-	want.MTU, want.Master, want.QLen = 1500, "", 1000
-	for i, a := range attributes {
-		if set&(1<<i) != 0 {
-			a.want(&want)
-		}
-	}
-	if g, w := fmt.Sprintf("%+v", got), fmt.Sprintf("%+v", want); g != w {
-		t.Errorf("device\n got %s\nwant %s", g, w)
-	}
-	if !got.Up() {
-		t.Error("the device is not up")
-	}
-	wantInterface := harness.Interface{Name: "net1", MAC: want.MAC, MTU: want.MTU, Sandbox: host.Pod.Path()}
-	if len(result.Interfaces) != 1 || result.Interfaces[0] != wantInterface {
-		t.Errorf("interfaces\n got %+v\nwant %+v", result.Interfaces, wantInterface)
-	}
-	if added.Stderr != "" {
-		t.Errorf("standard error: %s", added.Stderr)
-	}
-
-	withPrev := host.WithPrev(config, added)
-	host.Run("CHECK", "net1", withPrev).WantOK()
-	host.Run("DEL", "net1", withPrev).WantOK()
-	host.WantSame(before)
-}
 
 func TestAddTxQueueLen(t *testing.T) {
 	host := harness.NewHost(t)

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,13 +23,15 @@ import (
 // runtime is libcni, as containerd, CRI-O and Podman use it, in the node's namespace.
 type runtime struct {
 	*libcni.CNIConfig
-	host *harness.Host
+	host   *harness.Host
+	stderr *bytes.Buffer // of the plugins
 }
 
 func newRuntime(t *testing.T, host *harness.Host) *runtime {
 	t.Helper()
-	exec := &nodeExec{DefaultExec: &invoke.DefaultExec{RawExec: &invoke.RawExec{Stderr: os.Stderr}}, host: host}
-	return &runtime{libcni.NewCNIConfigWithCacheDir([]string{harness.BinDir(t)}, t.TempDir(), exec), host}
+	stderr := &bytes.Buffer{}
+	exec := &nodeExec{DefaultExec: &invoke.DefaultExec{RawExec: &invoke.RawExec{Stderr: stderr}}, host: host}
+	return &runtime{libcni.NewCNIConfigWithCacheDir([]string{harness.BinDir(t)}, t.TempDir(), exec), host, stderr}
 }
 
 // nodeExec executes plugins in the node's namespace; the rest is the library's.
