@@ -85,7 +85,7 @@ func findBridge(conn *netdev.Conn, name string) (*netdev.Link, error) {
 		return nil, about(errDevice, fmt.Errorf("bridge %q: %w", name, err))
 	}
 	if link.Kind != "bridge" {
-		return nil, fmt.Errorf("bridge %q: %w: there is a device of that name, but of another kind %q", name, errNoBridge, link.Kind)
+		return nil, fmt.Errorf("bridge %q: %w: the device of that name is none", name, errNoBridge)
 	}
 	return link, nil
 }
