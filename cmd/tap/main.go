@@ -3,10 +3,12 @@
 package main
 
 import (
+	"math"
 	"os"
 
 	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/version"
+	"golang.org/x/sys/unix"
 
 	"tap/internal/plugin"
 	"tap/internal/selinux"
@@ -16,6 +18,9 @@ import (
 var buildVersion = "devel"
 
 func main() {
+	// What the runtime left open by mistake no child of ours needs. Kernels before 5.11
+	// do not know the call: there the children get what the runtime gave us.
+	_ = unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
 	if selinux.IsChild(os.Args) {
 		os.Exit(selinux.Child(os.Args))
 	}

@@ -43,6 +43,13 @@ func (l *Lease) Wait() (*current.Result, error) {
 	return l.result, l.err
 }
 
+// Keep waits for the ADD to end and undoes nothing.
+func (l *Lease) Keep() {
+	if l != nil {
+		<-l.done
+	}
+}
+
 // Release undoes the ADD, a failed one too: it may have reserved something
 // before it failed. It waits for the ADD to end first.
 func (l *Lease) Release(ctx context.Context) error {

@@ -19,8 +19,10 @@ import (
 const (
 	// maxOutput bounds what a plugin may print, in bytes: a result has some hundred.
 	maxOutput = 4 << 20
-	// graceTime is what a plugin has, once told to end, before it is killed; and what
-	// processes that it left behind have to close its standard output.
+	// graceTime is what a plugin has to end by itself once nobody wants its result any
+	// more; then, told to end, before it is killed; and what processes that it left
+	// behind have to close its standard output. Killed in the middle it could leave
+	// a reservation that even its own DEL does not find (host-local: a file without owner).
 	graceTime = 2 * time.Second
 )
 
@@ -66,19 +68,24 @@ func (p *Plugin) Check(ctx context.Context, call Call) error {
 }
 
 // run executes one verb in the calling process's own namespaces and returns what
-// it printed. The plugin dies with us; when ctx ends it is asked to end.
+// it printed. The plugin dies with us; some time after ctx has ended it is told to end.
 func (p *Plugin) run(ctx context.Context, verb string, call Call) ([]byte, error) {
 	// PDEATHSIG fires when the thread that forked ends: it must live as long as the plugin.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
+	patient, giveUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer giveUp()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(graceTime, giveUp) })()
+
 	var out output
-	cmd := exec.CommandContext(ctx, p.path)
+	cmd := exec.CommandContext(patient, p.path)
 	cmd.Env = withCommand(call.Env, verb)
 	cmd.Stdin = bytes.NewReader(call.Stdin)
 	cmd.Stdout = &out
 	cmd.Stderr = os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	// Its own process group: Ctrl-C is for us, who see to it that it ends well.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = graceTime
 

@@ -31,6 +31,7 @@ func (e *KeyError) Unwrap() error { return e.Err }
 // VarError says which environment variable of the runtime cannot be acted on.
 type VarError struct {
 	Var, Value string
+	Advice     string // what the operator may do about it
 	Err        error
 }
 

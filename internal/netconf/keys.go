@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/containernetworking/cni/pkg/types"
 )
@@ -159,7 +160,10 @@ func (in *stdin) mac(cniArgs string) (net.HardwareAddr, error) {
 	case fromArgs != "":
 		mac, err := parseMAC(fromArgs)
 		if err != nil {
-			return nil, &VarError{Var: "CNI_ARGS", Value: clip([]byte(cniArgs)), Err: fmt.Errorf("MAC %s: %w", fromArgs, err)}
+			return nil, &VarError{
+				Var: "CNI_ARGS", Value: clip([]byte(cniArgs)), Err: fmt.Errorf("MAC %s: %w", fromArgs, err),
+				Advice: "allowed is " + macAllowed,
+			}
 		}
 		return mac, nil
 	case fromKey != "":
@@ -191,7 +195,10 @@ func macOfArgs(cniArgs string) (string, error) {
 		MAC types.UnmarshallableString
 	}
 	if err := types.LoadArgs(cniArgs, &known); err != nil {
-		return "", &VarError{Var: "CNI_ARGS", Value: clip([]byte(cniArgs)), Err: err}
+		return "", &VarError{
+			Var: "CNI_ARGS", Value: clip([]byte(cniArgs)), Err: err,
+			Advice: "CNI_ARGS is KEY=VALUE;…, of which MAC is understood; IgnoreUnknown=1 lets others pass",
+		}
 	}
 	return string(known.MAC), nil
 }
@@ -226,9 +233,12 @@ func checkInterfaceName(name string) error {
 	case strings.ContainsRune(name, '%'):
 		return errors.New("an interface name with % is a pattern that the kernel expands")
 	}
+	if !utf8.ValidString(name) {
+		return errors.New("an interface name that is not UTF-8 cannot be written into the result")
+	}
 	for i := range len(name) {
 		if reserved(name[i]) {
-			return fmt.Errorf("an interface name cannot contain the byte %q", name[i])
+			return fmt.Errorf("an interface name cannot contain %+q", name[i:i+1])
 		}
 	}
 	return nil

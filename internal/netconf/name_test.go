@@ -31,8 +31,8 @@ func TestParseInterfaceName(t *testing.T) {
 		{"shift out, above the carriage return", "a\x0eb", accepted},
 		{"delete", "a\x7fb", accepted},
 		{"next line, which is no space to the kernel", "a\u0084b", accepted},
-		{"not UTF-8", "a\xffb", accepted},
 
+		{"not UTF-8", "a\xffb", "UTF-8"},
 		{"16 bytes", "1234567890123456", "15 bytes"},
 		{"16 bytes of UTF-8", "ñandúñandúab", "15 bytes"},
 		{"dot", ".", "keeps for itself"},
@@ -41,18 +41,18 @@ func TestParseInterfaceName(t *testing.T) {
 		{"default", "default", "keeps for itself"},
 		{"pattern", "tap%d", "pattern"},
 		{"percent alone", "%", "pattern"},
-		{"slash", "a/b", "'/'"},
-		{"colon", "a:b", "':'"},
-		{"space", "a b", "' '"},
-		{"space at the end", "a ", "' '"},
-		{"tab", "a\tb", `'\t'`},
-		{"newline", "a\nb", `'\n'`},
-		{"vertical tab", "a\vb", `'\v'`},
-		{"form feed", "a\fb", `'\f'`},
-		{"carriage return", "a\rb", `'\r'`},
-		{"NUL", "a\x00b", `'\x00'`},
-		{"byte 0xa0 within a letter", "voilà", `'\u00a0'`},
-		{"no-break space", "a\u00a0b", `'\u00a0'`},
+		{"slash", "a/b", `"/"`},
+		{"colon", "a:b", `":"`},
+		{"space", "a b", `" "`},
+		{"space at the end", "a ", `" "`},
+		{"tab", "a\tb", `"\t"`},
+		{"newline", "a\nb", `"\n"`},
+		{"vertical tab", "a\vb", `"\v"`},
+		{"form feed", "a\fb", `"\f"`},
+		{"carriage return", "a\rb", `"\r"`},
+		{"NUL", "a\x00b", `"\x00"`},
+		{"byte 0xa0 within a letter", "voilà", `"\xa0"`},
+		{"no-break space", "a\u00a0b", `"\xa0"`},
 	}
 	for _, tt := range tests {
 		t.Run("CNI_IFNAME/"+tt.name, func(t *testing.T) {
@@ -111,9 +111,12 @@ func TestParseInterfaceNameEveryByte(t *testing.T) {
 	const refused = "\x00\t\n\v\f\r %./:\xa0" // a dot only where it is alone
 	for b := range 256 {
 		name := string([]byte{byte(b)})
-		want := !strings.Contains(refused, name)
+		want := !strings.Contains(refused, name) && b < 0x80 // alone such a byte is no UTF-8
 		if got := checkInterfaceName(name) == nil; got != want {
 			t.Errorf("name of the byte %#02x taken\nwant %v\ngot  %v", b, want, got)
+		}
+		if want := strings.Contains(strings.NewReplacer("%", "", ".", "").Replace(refused), name); reserved(byte(b)) != want {
+			t.Errorf("byte %#02x reserved\nwant %v\ngot  %v", b, want, !want)
 		}
 	}
 }

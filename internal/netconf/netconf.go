@@ -6,6 +6,7 @@ package netconf
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -64,6 +65,7 @@ type stdin struct {
 	Args           json.RawMessage `json:"args"`
 	RuntimeConfig  json.RawMessage `json:"runtimeConfig"`
 	PrevResult     json.RawMessage `json:"prevResult"`
+	Plugins        json.RawMessage `json:"plugins"` // of a list, which runtimes take apart
 }
 
 // Parse validates everything that ADD and CHECK act on. Its error is a
@@ -74,7 +76,10 @@ func Parse(args *skel.CmdArgs) (*Config, error) {
 		return nil, err
 	}
 	if err := checkInterfaceName(args.IfName); err != nil {
-		return nil, &VarError{Var: "CNI_IFNAME", Value: args.IfName, Err: err}
+		return nil, &VarError{
+			Var: "CNI_IFNAME", Value: args.IfName, Err: err,
+			Advice: "choose another interface name, in the runtime's configuration or where the runtime was called",
+		}
 	}
 	if conf.PrevResult, err = in.prevResult(); err != nil {
 		return nil, err
@@ -93,6 +98,12 @@ func network(args *skel.CmdArgs) (*stdin, *Config, error) {
 	in, conf, err := identify(args)
 	if err != nil {
 		return nil, nil, err
+	}
+	if !absent(in.Plugins) { // its keys would be ignored, the owner among them
+		return nil, nil, &KeyError{
+			Key: "plugins", Value: clip(in.Plugins), Allowed: "one entry of that list, with cniVersion and name",
+			Err: errors.New("this is a list of networks' plugins, which a runtime takes apart"),
+		}
 	}
 	if conf.Tap, err = in.tap(args.Args); err != nil {
 		return nil, nil, err

@@ -105,14 +105,14 @@ func (s *Sandbox) Do(f func() error) error {
 func (s *Sandbox) enter() (func() error, error) {
 	own, err := openRetry(ownPath, unix.O_RDONLY|unix.O_CLOEXEC)
 	if err != nil {
-		return nil, fmt.Errorf("open own network namespace: %w", err)
+		return nil, fmt.Errorf("network namespace %s %w: open own: %w", s.path, ErrEnter, err)
 	}
 	if err := unix.Setns(s.fd, unix.CLONE_NEWNET); err != nil {
 		return nil, errors.Join(fmt.Errorf("network namespace %s %w: %w", s.path, ErrEnter, err), unix.Close(own))
 	}
 	return func() error {
 		if err := unix.Setns(own, unix.CLONE_NEWNET); err != nil {
-			return errors.Join(fmt.Errorf("leave network namespace %s: %w", s.path, err), unix.Close(own))
+			return errors.Join(fmt.Errorf("network namespace %s %w and left again: %w", s.path, ErrEnter, err), unix.Close(own))
 		}
 		if err := unix.Close(own); err != nil {
 			return fmt.Errorf("close own network namespace: %w", err)

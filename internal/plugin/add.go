@@ -26,8 +26,7 @@ func Add(args *skel.CmdArgs, stdout io.Writer) error {
 	if err != nil {
 		return cniError(err)
 	}
-	ctx, stop := untilSignal()
-	defer stop()
+	ctx := untilSignal()
 	delegate, err := findIPAM(conf, args.Path)
 	if err != nil {
 		return cniError(err)
@@ -46,10 +45,16 @@ func Add(args *skel.CmdArgs, stdout io.Writer) error {
 
 	lease := startIPAM(ctx, delegate, conf, args.StdinData) // its process runs while the device is configured
 	if err := tap.attach(ctx, lease, stdout); err != nil {
-		return cniError(errors.Join(err, tap.delete(), lease.Release(context.WithoutCancel(ctx))))
+		return cniError(errors.Join(err, tap.delete(), tap.release(context.WithoutCancel(ctx), lease)))
 	}
+	skipNetnsCheck(args)
 	return nil
 }
+
+// skipNetnsCheck keeps the skeleton from looking at the namespace once more
+// when the verb is done: openSandbox did, and what fails after the result is
+// written can no longer be undone.
+func skipNetnsCheck(args *skel.CmdArgs) { args.NetnsOverride = "1" }
 
 // attach makes of a new device what was asked for. What it leaves half done on
 // the device its caller deletes; what lies beside the device it undoes itself.
@@ -67,6 +72,9 @@ func (t *tap) attach(ctx context.Context, lease *ipam.Lease, stdout io.Writer) e
 	link, err := t.conn.LinkByIndex(t.link.Index) // what the kernel made of it, not what was asked for
 	if err != nil {
 		return about(errDevice, err)
+	}
+	if link.Name != t.conf.IfName {
+		return about(errDevice, fmt.Errorf("tap %q was renamed to %q meanwhile", t.conf.IfName, link.Name))
 	}
 	result, err := newResult(t.conf, link, assigned) // in the version asked for: from here only the writing can fail
 	if err != nil {
@@ -91,18 +99,34 @@ func (t *tap) commit(ctx context.Context, result []byte, stdout io.Writer) error
 	if err := t.persist(); err != nil {
 		return err
 	}
-	if _, err := stdout.Write(result); err != nil {
-		return about(errWrite, fmt.Errorf("write the result: %w", err))
+	written := make(chan error, 1)
+	go func() { // a reader that has stopped to read must not keep us from undoing
+		_, err := stdout.Write(result)
+		written <- err
+	}()
+	select {
+	case err := <-written:
+		if err != nil {
+			return about(errWrite, fmt.Errorf("write the result: %w", err))
+		}
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("write the result: %w: %w", errInterrupted, context.Cause(ctx))
 	}
-	return nil
 }
 
 // untilSignal is a context that ends when the runtime wants the plugin to end.
-// Writing to a pipe that nobody reads becomes an error instead of death
-// (os/signal, "SIGPIPE"), so that it can be undone.
-func untilSignal() (context.Context, context.CancelFunc) {
+// The signals never kill again: a process that is about to exit with its result
+// written must do so. Writing to a pipe that nobody reads becomes an error
+// instead of death (os/signal, "SIGPIPE"), so that it can be undone.
+func untilSignal() context.Context {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	return signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	signals := []os.Signal{syscall.SIGTERM, syscall.SIGINT}
+	if !signal.Ignored(syscall.SIGHUP) { // nohup(1)
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, _ := signal.NotifyContext(context.Background(), signals...) //nolint:govet // in force until the process exits
+	return ctx
 }
 
 // findIPAM finds the IPAM plugin of the configuration; nil where it names none.

@@ -2,10 +2,16 @@ package plugin
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
+	"slices"
 
+	"golang.org/x/sys/unix"
+
+	"tap/internal/ipam"
 	"tap/internal/netconf"
 	"tap/internal/netdev"
 	"tap/internal/netns"
@@ -85,7 +91,7 @@ func findBridge(conn *netdev.Conn, name string) (*netdev.Link, error) {
 		return nil, about(errDevice, fmt.Errorf("bridge %q: %w", name, err))
 	}
 	if link.Kind != "bridge" {
-		return nil, fmt.Errorf("bridge %q: %w: the device of that name is none", name, errNoBridge)
+		return nil, fmt.Errorf("bridge %q: %w: the interface of that name is none", name, errNoBridge)
 	}
 	return link, nil
 }
@@ -106,6 +112,9 @@ func (t *tap) create() error {
 	t.link = link
 	if err := t.onlyOurs(); err != nil {
 		return errors.Join(err, t.delete())
+	}
+	if err := t.resetShared(); err != nil {
+		return errors.Join(about(errDevice, err), t.delete())
 	}
 	return nil
 }
@@ -134,17 +143,50 @@ func (t *tap) onlyOurs() error {
 	if tun == nil || !tun.Tap {
 		return about(errDevice, fmt.Errorf("%q is a device of another kind: %q", t.link.Name, t.link.Kind))
 	}
-	if !asked.MultiQueue {
-		return nil // has no room for a second queue: whoever tried got EBUSY
-	}
-	if asked.Owner == nil && asked.Group == nil {
-		return nil // whoever can open /dev/net/tun was let in by the configuration
+	if !t.shared() {
+		return nil
 	}
 	if tun.Queues != 1 || tun.Disabled != 0 || tun.Persistent || !sameID(tun.Owner, asked.Owner) || !sameID(tun.Group, asked.Group) {
 		return fmt.Errorf("%w: %d queues instead of 1, owner %s, group %s",
 			errIntruder, tun.Queues+tun.Disabled, idText(tun.Owner), idText(tun.Group))
 	}
 	return nil
+}
+
+// shared says whether others could attach before the owner was set: only a
+// multi-queue tap has room for them, and only a restricted one is not theirs.
+func (t *tap) shared() bool {
+	asked := t.conf.Tap
+	return asked.MultiQueue && (asked.Owner != nil || asked.Group != nil)
+}
+
+// resetShared puts back what somebody who attached and left again, before the
+// owner was set, may have changed of the device.
+func (t *tap) resetShared() error {
+	if !t.shared() {
+		return nil
+	}
+	if err := t.file.Reset(); err != nil {
+		return err
+	}
+	if t.conf.Tap.MAC == nil { // the kernel's may have been replaced
+		mac, err := randomMAC()
+		if err != nil {
+			return err
+		}
+		t.conf.Tap.MAC = mac
+	}
+	return nil
+}
+
+// randomMAC draws a unicast address of local administration (IEEE 802, section 8.4).
+func randomMAC() (net.HardwareAddr, error) {
+	mac := make(net.HardwareAddr, 6)
+	if _, err := unix.Getrandom(mac, 0); err != nil {
+		return nil, fmt.Errorf("draw a MAC address: %w", err)
+	}
+	mac[0] = mac[0]&^1 | 2
+	return mac, nil
 }
 
 // configure gives the device all its attributes and brings it up.
@@ -202,13 +244,26 @@ func (t *tap) delete() error {
 	return nil
 }
 
+// release undoes the IPAM plugin's ADD, which may have been a failed one, after
+// the device is gone. Where another device still bears the alias (the attachment
+// lives on, renamed), the reservation is that one's.
+func (t *tap) release(ctx context.Context, lease *ipam.Lease) error {
+	links, err := t.conn.Links()
+	if err == nil && slices.ContainsFunc(links, func(link *netdev.Link) bool { return isOurs(t.conf, link) }) {
+		lease.Keep()
+		return nil
+	}
+	return errors.Join(err, lease.Release(ctx))
+}
+
 // deleteUnseen is delete for a device that may have been made, but could not be
 // read back: closing the file is not enough where somebody attached to it.
 func (t *tap) deleteUnseen() error {
-	if _, err := t.file.Name(); err != nil {
+	name, err := t.file.Name()
+	if err != nil {
 		return nil // nothing is attached to our file: no device was made
 	}
-	if err := t.conn.DeleteByName(t.conf.IfName); err != nil {
+	if err := t.conn.DeleteByName(name); err != nil {
 		return fmt.Errorf("undo: %w", err)
 	}
 	return nil

@@ -86,8 +86,11 @@ func observe(conf *netconf.Config) (observation, error) {
 		case link.Name == conf.IfName:
 			seen.namesake = link
 		}
-		if link.Name == conf.Tap.Bridge {
-			seen.bridge = link
+	}
+	if conf.Tap.Bridge != "" { // by the kernel, which also knows alternative names
+		seen.bridge, err = conn.LinkByName(conf.Tap.Bridge)
+		if err != nil && !errors.Is(err, netdev.ErrNotFound) {
+			return seen, err
 		}
 	}
 	if seen.link == nil {

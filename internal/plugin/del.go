@@ -26,7 +26,9 @@ func Del(args *skel.CmdArgs) error {
 	}
 	released := make(chan error, 1)
 	go func() { released <- releaseIPAM(conf, args) }()
-	return cniError(errors.Join(confErr, removeTap(conf), <-released))
+	err := errors.Join(confErr, removeTap(conf), <-released)
+	skipNetnsCheck(args)
+	return cniError(err)
 }
 
 func releaseIPAM(conf *netconf.Config, args *skel.CmdArgs) error {
@@ -43,7 +45,7 @@ func removeTap(conf *netconf.Config) error {
 		return nil // the runtime says that the namespace is gone, and the device with it
 	}
 	sandbox, err := openSandbox(conf)
-	if goneSandbox(err) {
+	if noSandbox(err) {
 		return nil
 	}
 	if err != nil {
@@ -72,11 +74,10 @@ func removeTap(conf *netconf.Config) error {
 	return nil
 }
 
-// goneSandbox says whether the path leads to no namespace in which a device of
-// ours could be: none at all, something else (a plain file is what is left of
-// one after a reboot), or the plugin's own, about which the skeleton complains.
-func goneSandbox(err error) bool {
-	for _, gone := range []error{fs.ErrNotExist, syscall.ENOTDIR, netns.ErrNotNamespace, netns.ErrOwn} {
+// noSandbox says whether the path leads to no network namespace: to none at all,
+// or to something else (a plain file is what is left of one after a reboot).
+func noSandbox(err error) bool {
+	for _, gone := range []error{fs.ErrNotExist, syscall.ENOTDIR, syscall.ELOOP, syscall.ENXIO, netns.ErrNotNamespace} {
 		if errors.Is(err, gone) {
 			return true
 		}

@@ -93,7 +93,7 @@ func TestOwnInterfaceWithoutPrevResult(t *testing.T) {
 	}
 }
 
-func TestGoneSandbox(t *testing.T) {
+func TestNoSandbox(t *testing.T) {
 	tests := []struct {
 		name string
 		err  error
@@ -104,7 +104,9 @@ func TestGoneSandbox(t *testing.T) {
 		{"no such path, as an errno", syscall.ENOENT, true},
 		{"below a file", syscall.ENOTDIR, true},
 		{"plain file", netns.ErrNotNamespace, true},
-		{"our own", netns.ErrOwn, true},
+		{"links in a circle", syscall.ELOOP, true},
+		{"a socket", syscall.ENXIO, true},
+		{"our own", netns.ErrOwn, false},
 		{"forbidden", syscall.EACCES, false},
 		{"too many files", syscall.EMFILE, false},
 	}
@@ -114,8 +116,8 @@ func TestGoneSandbox(t *testing.T) {
 			if err != nil {
 				err = fmt.Errorf("open: %w", errors.Join(errNetns, err))
 			}
-			if got := goneSandbox(err); got != tt.want {
-				t.Errorf("goneSandbox(%v)\nwant %v\ngot  %v", err, tt.want, got)
+			if got := noSandbox(err); got != tt.want {
+				t.Errorf("noSandbox(%v)\nwant %v\ngot  %v", err, tt.want, got)
 			}
 		})
 	}

@@ -13,7 +13,7 @@ import (
 
 // docs/errors.md and the README list the codes that the code can give.
 func TestErrorCodesAreDocumented(t *testing.T) {
-	codes := []uint{types.ErrInvalidEnvironmentVariables, types.ErrInvalidNetworkConfig, types.ErrPluginNotAvailable, types.ErrLimitedConnectivity}
+	codes := []uint{types.ErrInvalidEnvironmentVariables, types.ErrInvalidNetworkConfig, types.ErrPluginNotAvailable, types.ErrLimitedConnectivity, codeUnforeseen}
 	for _, v := range verdicts {
 		codes = append(codes, v.code)
 	}

@@ -24,6 +24,7 @@ const (
 	codeLabel       uint = 105 // the SELinux label was refused
 	codeBridge      uint = 106 // there is no such bridge
 	codeInterrupted uint = 107 // told to end by a signal
+	codeUnforeseen  uint = 108 // none of the others
 )
 
 // Causes that only this package knows.
@@ -68,11 +69,11 @@ var verdicts = []struct {
 	{netconf.ErrUndecodable, types.ErrDecodingFailure, "the configuration must be a JSON object as docs/configuration.md describes it"},
 	{netns.ErrOwn, types.ErrInvalidNetNS, "CNI_NETNS must name the container's network namespace; CNI_NETNS_OVERRIDE=1 allows the plugin's own"},
 	{netns.ErrNotNamespace, types.ErrInvalidNetNS, "CNI_NETNS must lead to a network namespace that exists, such as /run/netns/NAME or /proc/PID/ns/net"},
-	{netns.ErrEnter, types.ErrInvalidNetNS, "entering a namespace needs CAP_SYS_ADMIN in the user namespace that owns it"},
+	{netns.ErrEnter, types.ErrInvalidNetNS, "entering a namespace needs CAP_SYS_ADMIN in the user namespace that owns it, and a free descriptor"},
 	{errNetns, types.ErrInvalidNetNS, "CNI_NETNS must lead to a network namespace that exists, such as /run/netns/NAME or /proc/PID/ns/net"},
 	{errInterrupted, codeInterrupted, "everything was undone; the runtime may try again"},
 	{ipam.ErrInterrupted, codeInterrupted, "everything was undone; the runtime may try again"},
-	{tuntap.ErrExists, codeNameTaken, "it was left as it was: choose another name, or delete it"},
+	{tuntap.ErrExists, codeNameTaken, "it was left as it was: choose another name, or delete it; the alias that ip link shows says whose a tap is"},
 	{errIntruder, types.ErrTryAgainLater, "a process in the namespace opens taps that are not its own; the tap was deleted"},
 	{selinux.ErrLabel, codeLabel, "selinuxContext must be a context that the policy knows, and under which the plugin may execute itself"},
 	{errNoBridge, codeBridge, "make the bridge in the container's namespace first: another plugin of the chain, or the image's own set-up"},
@@ -80,7 +81,7 @@ var verdicts = []struct {
 	{ipam.ErrSelf, types.ErrInvalidNetworkConfig, "ipam.type must name an IPAM plugin such as host-local, static or dhcp"},
 	{errWrite, types.ErrIOFailure, "the runtime did not take the result; everything was undone"},
 	{errDifferences, codeCheck, "delete the attachment and add it again, or find out who changed it"},
-	{errLayer3, codeLayer3, "the kernel does not take what the IPAM plugin returned; see its words in the message"},
+	{errLayer3, codeLayer3, "correct the IPAM configuration: the message names the address or the route"},
 	{errDevice, codeDevice, "tap needs CAP_NET_ADMIN, /dev/net/tun (modprobe tun) and a kernel that takes the values of the configuration"},
 }
 
@@ -98,7 +99,7 @@ func cniError(err error) error {
 	}
 	var variable *netconf.VarError
 	if errors.As(err, &variable) {
-		return types.NewError(types.ErrInvalidEnvironmentVariables, msg, "set by the runtime, or by whoever called it")
+		return types.NewError(types.ErrInvalidEnvironmentVariables, msg, variable.Advice)
 	}
 	for _, v := range verdicts {
 		if errors.Is(err, v.cause) {
@@ -107,10 +108,11 @@ func cniError(err error) error {
 	}
 	var theirs *ipam.Error
 	if errors.As(err, &theirs) {
+		code, details := codeIPAM, "look for the IPAM plugin's own words on standard error, in the runtime's log"
 		if theirs.Reported != nil && theirs.Reported.Code != 0 {
-			return types.NewError(theirs.Reported.Code, msg, theirs.Reported.Details)
+			code, details = theirs.Reported.Code, theirs.Reported.Details
 		}
-		return types.NewError(codeIPAM, msg, "look for the IPAM plugin's own words on standard error, in the runtime's log")
+		return types.NewError(code, msg, details)
 	}
-	return types.NewError(types.ErrInternal, msg, "")
+	return types.NewError(codeUnforeseen, msg, "the message has all that is known; the host may be short of memory or descriptors")
 }

@@ -47,7 +47,7 @@ func TestCNIErrorCodes(t *testing.T) {
 	}{
 		{"stdin is no JSON", fmt.Errorf("%w: %w", netconf.ErrUndecodable, cause), 6, "JSON object"},
 		{"key", &netconf.KeyError{Key: "mtu", Value: "5", Allowed: "68 or more", Err: cause}, 7, "allowed is 68 or more"},
-		{"environment", &netconf.VarError{Var: "CNI_IFNAME", Value: "a/b", Err: cause}, 4, "runtime"},
+		{"environment", &netconf.VarError{Var: "CNI_IFNAME", Value: "a/b", Advice: "choose another", Err: cause}, 4, "choose another"},
 		{"own namespace", fmt.Errorf("%w: %w", netns.ErrOwn, cause), 8, "CNI_NETNS_OVERRIDE"},
 		{"no namespace", fmt.Errorf("%w: %w", netns.ErrNotNamespace, cause), 8, "CNI_NETNS"},
 		{"namespace cannot be opened", about(errNetns, cause), 8, "CNI_NETNS"},
@@ -71,7 +71,7 @@ func TestCNIErrorCodes(t *testing.T) {
 		{"label, as a device's error", about(errDevice, selinux.ErrLabel), 105, "selinuxContext"},
 		{"own namespace, as a namespace's error", about(errNetns, netns.ErrOwn), 8, "CNI_NETNS_OVERRIDE"},
 		{"key and what came of the undo", errors.Join(&netconf.KeyError{Key: "mtu", Value: "1279", Allowed: "1280 or more"}, fmt.Errorf("undo: %w", cause)), 7, "1280 or more"},
-		{"anything else", cause, types.ErrInternal, ""},
+		{"anything else", cause, 108, "short of memory"},
 	}
 	covered := map[uint]bool{}
 	for _, tt := range tests {

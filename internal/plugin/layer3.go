@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
@@ -35,7 +36,7 @@ func (t *tap) address(assigned *current.Result) error {
 			}
 		}
 		if err := t.sandbox.Do(t.enableIPv6); err != nil {
-			return about(errLayer3, err)
+			return about(errDevice, err)
 		}
 	}
 	for _, ip := range assigned.IPs {
@@ -74,7 +75,7 @@ func (t *tap) enableLoopback(assigned *current.Result) (func() error, error) {
 		return err
 	})
 	if err != nil {
-		return nil, about(errLayer3, err)
+		return nil, about(errDevice, err)
 	}
 	if !changed {
 		return nothing, nil
@@ -114,10 +115,9 @@ func planRoutes(ips []*current.IPConfig, routes []*types.Route) ([]netdev.Route,
 		if err != nil {
 			return nil, fmt.Errorf("route %s: %w", routeText(r), err)
 		}
-		id := identity{route.Dst.String(), route.Table, route.Priority, route.Scope, false}
-		if r.Dst.IP.To4() == nil { // IPv6 has no multipath over hops without gateway
-			id.direct = route.Hops[0].Gateway == nil
-		}
+		id := identity{dst: route.Dst.String(), table: route.Table, priority: route.Priority, scope: route.Scope}
+		// The kernel takes no IPv6 multipath route with a hop on the link itself, but two routes.
+		id.direct = isIPv6(route.Dst.IP) && route.Hops[0].Gateway == nil
 		if at, known := place[id]; known {
 			plan[at] = merge(plan[at], route)
 			continue
@@ -125,20 +125,45 @@ func planRoutes(ips []*current.IPConfig, routes []*types.Route) ([]netdev.Route,
 		place[id] = len(plan)
 		plan = append(plan, route)
 	}
+	for i := range plan {
+		plan[i].Scope = settleScope(plan[i])
+	}
 	return plan, nil
+}
+
+func isIPv6(ip net.IP) bool { return ip.To4() == nil }
+
+// scopeUnset stands for the scope that a CNI route leaves to us, until all its hops are known.
+const scopeUnset = -1
+
+// settleScope is the scope that was asked for; else, as with ip-route(8), that of the
+// link where no hop has a gateway: other routes may lead over it. IPv6 has none.
+func settleScope(route netdev.Route) int {
+	switch {
+	case isIPv6(route.Dst.IP):
+		return 0
+	case route.Scope != scopeUnset:
+		return route.Scope
+	case slices.ContainsFunc(route.Hops, func(hop netdev.Hop) bool { return hop.Gateway != nil }):
+		return 0
+	}
+	return scopeLink
 }
 
 func planRoute(ips []*current.IPConfig, r *types.Route) (netdev.Route, error) {
 	if err := checkNumbers(r); err != nil {
 		return netdev.Route{}, err
 	}
-	v6 := r.Dst.IP.To4() == nil
+	v6 := isIPv6(r.Dst.IP)
 	route := netdev.Route{
 		Dst:      net.IPNet{IP: r.Dst.IP.Mask(r.Dst.Mask), Mask: r.Dst.Mask},
-		Priority: r.Priority, MTU: r.MTU, AdvMSS: r.AdvMSS,
+		Priority: r.Priority, Scope: scopeUnset, MTU: r.MTU, AdvMSS: r.AdvMSS,
 	}
 	if r.Table != nil && *r.Table != tableMain {
 		route.Table = *r.Table
+	}
+	if r.Scope != nil && !v6 {
+		route.Scope = *r.Scope
 	}
 	gateway := r.GW
 	onLink := r.Scope != nil && *r.Scope >= scopeLink
@@ -148,15 +173,8 @@ func planRoute(ips []*current.IPConfig, r *types.Route) (netdev.Route, error) {
 	if !specified(gateway) {
 		gateway = nil
 	}
-	if gateway != nil && (gateway.To4() == nil) != v6 {
+	if gateway != nil && isIPv6(gateway) != v6 {
 		return route, fmt.Errorf("gateway %s is of the other address family", gateway)
-	}
-	switch {
-	case v6: // has no scopes
-	case r.Scope != nil:
-		route.Scope = *r.Scope
-	case gateway == nil:
-		route.Scope = scopeLink // as ip-route(8): other routes may lead over it
 	}
 	route.Hops = []netdev.Hop{{Gateway: gateway, OnLink: gateway != nil && !reachable(ips, gateway)}}
 	return route, nil

@@ -208,8 +208,8 @@ func TestAddressOfIPv6NeedsItsMTU(t *testing.T) {
 			err := device.address(&current.Result{IPs: []*current.IPConfig{ipConfig("10.0.0.5/24", ""), ipConfig("fd00::5/64", "")}})
 			var key *netconf.KeyError
 			if !tt.refused {
-				if errors.As(err, &key) || !errors.Is(err, errLayer3) {
-					t.Errorf("address\nwant it to go on, to %v\ngot  %v", errLayer3, err)
+				if errors.As(err, &key) || !errors.Is(err, netns.ErrEnter) {
+					t.Errorf("address\nwant it to go on, to the namespace\ngot  %v", err)
 				}
 				return
 			}
@@ -245,8 +245,8 @@ func TestEnableLoopbackOnlyForIPv6(t *testing.T) {
 	}{
 		{"no IPAM", nil, nil},
 		{"IPv4", &current.Result{IPs: []*current.IPConfig{ipConfig("10.0.0.5/24", "")}}, nil},
-		{"IPv6", &current.Result{IPs: []*current.IPConfig{ipConfig("fd00::5/64", "")}}, errLayer3},
-		{"both", &current.Result{IPs: []*current.IPConfig{ipConfig("10.0.0.5/24", ""), ipConfig("fd00::5/64", "")}}, errLayer3},
+		{"IPv6", &current.Result{IPs: []*current.IPConfig{ipConfig("fd00::5/64", "")}}, netns.ErrEnter},
+		{"both", &current.Result{IPs: []*current.IPConfig{ipConfig("10.0.0.5/24", ""), ipConfig("fd00::5/64", "")}}, netns.ErrEnter},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -52,5 +52,6 @@ func encode(result *current.Result, version string) ([]byte, error) {
 	if err := asked.PrintTo(&out); err != nil {
 		return nil, fmt.Errorf("encode the result: %w", err)
 	}
+	out.WriteByte('\n') // for who runs it by hand
 	return out.Bytes(), nil
 }

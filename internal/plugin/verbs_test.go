@@ -73,7 +73,6 @@ func TestDelWhereNoDeviceOfOursCanBe(t *testing.T) {
 		{"below a file", filepath.Join(plainFile(t), "ns")},
 		{"a plain file", plainFile(t)},
 		{"a namespace of another kind", "/proc/self/ns/uts"},
-		{"the plugin's own namespace", ownNetns},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -84,6 +83,11 @@ func TestDelWhereNoDeviceOfOursCanBe(t *testing.T) {
 			wantCode(t, Del(callIn(tt.netns, anyIPAM)), codeIPAM, `"fake"`) // not installed
 		})
 	}
+}
+
+func TestDelOwnNamespaceReleasesIPAMAllTheSame(t *testing.T) {
+	wantCode(t, Del(callIn(ownNetns, "")), types.ErrInvalidNetNS, "own network namespace")
+	wantTold(t, "DEL", Del, callIn(ownNetns, anyIPAM))
 }
 
 func TestDelUndecodableIsRefused(t *testing.T) {

@@ -5,6 +5,7 @@ package tuntap
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"golang.org/x/sys/unix"
 )
@@ -85,6 +86,43 @@ func (f *File) Create(o Options) error {
 	}
 	if name := req.Name(); name != o.Name {
 		return fmt.Errorf("TUNSETIFF: the kernel made %q of the name %q", name, o.Name)
+	}
+	return nil
+}
+
+// Reset puts the device back to what it was when it was created, in all that an
+// attached process can change for the others and that [File.Create] does not set.
+// The device must be down, and ours alone. A setting that this kernel does not
+// have (unix.EINVAL) nobody can have changed.
+// Source: Linux 6.18, drivers/net/tun.c, __tun_chr_ioctl.
+func (f *File) Reset() error {
+	const (
+		noProgram    = -1
+		vnetHdrSize  = 10 // sizeof(struct virtio_net_hdr)
+		acceptNoAddr = 0  // struct tun_filter without addresses: no filter
+	)
+	pointer := func(request uint, value int) func() error {
+		return func() error { return unix.IoctlSetPointerInt(f.fd, request, value) }
+	}
+	for _, setting := range []struct {
+		name  string
+		reset func() error
+	}{
+		{"TUNSETLINK", func() error { return unix.IoctlSetInt(f.fd, unix.TUNSETLINK, unix.ARPHRD_ETHER) }},
+		{"TUNDETACHFILTER", func() error { return unix.IoctlSetInt(f.fd, unix.TUNDETACHFILTER, 0) }},
+		{"TUNSETTXFILTER", pointer(unix.TUNSETTXFILTER, acceptNoAddr)},
+		{"TUNSETSTEERINGEBPF", pointer(unix.TUNSETSTEERINGEBPF, noProgram)},
+		{"TUNSETFILTEREBPF", pointer(unix.TUNSETFILTEREBPF, noProgram)},
+		{"TUNSETOFFLOAD", func() error { return unix.IoctlSetInt(f.fd, unix.TUNSETOFFLOAD, 0) }},
+		{"TUNSETVNETHDRSZ", pointer(unix.TUNSETVNETHDRSZ, vnetHdrSize)},
+		{"TUNSETVNETLE", pointer(unix.TUNSETVNETLE, 0)},
+		{"TUNSETVNETBE", pointer(unix.TUNSETVNETBE, 0)},
+		{"TUNSETSNDBUF", pointer(unix.TUNSETSNDBUF, math.MaxInt32)},
+		{"TUNSETCARRIER", pointer(unix.TUNSETCARRIER, 1)},
+	} {
+		if err := retry(setting.reset); err != nil && !errors.Is(err, unix.EINVAL) {
+			return fmt.Errorf("%s: %w", setting.name, err)
+		}
 	}
 	return nil
 }
