@@ -22,11 +22,13 @@ build: ## bin/tap, static
 	$(GOBUILD) -ldflags '-s -w -X main.buildVersion=$(VERSION)' -o bin/tap ./cmd/tap
 
 test: ## unit, race and end-to-end tests
+	@test/root.sh
 	@test/packages.sh $(TEST_PROGRAMS)
 	@$(MAKE) --no-print-directory build tools
 	test/run.sh
 
 demo: ## the plugin's main job on a real namespace
+	@test/root.sh
 	@test/packages.sh $(DEMO_PROGRAMS)
 	@$(MAKE) --no-print-directory build neighbours
 	cd test && $(GOBUILD) -o ../bin/ ./guest ./demo
@@ -41,18 +43,24 @@ tools: neighbours bin/cnitool bin/reference/tap
 	cd test && $(GOBUILD) -o ../bin/ ./guest && $(GOBUILD) -o ../bin/fake ./fakeipam
 
 neighbours: bin/host-local bin/static
+	@:
 
-bin/host-local bin/static:
+# They depend on the versions above; go install leaves an equal file alone.
+bin/host-local bin/static: Makefile
 	$(call GOINSTALL,bin) $(PLUGINS)/ipam/$(@F)@$(PLUGINS_VERSION)
+	@touch $@
 
-bin/reference/tap:
+bin/reference/tap: Makefile
 	$(call GOINSTALL,bin/reference) $(PLUGINS)/main/tap@$(PLUGINS_VERSION)
+	@touch $@
 
-bin/cnitool:
+bin/cnitool: Makefile
 	$(call GOINSTALL,bin) github.com/containernetworking/cni/cnitool@$(CNITOOL_VERSION)
+	@touch $@
 
-bin/golangci-lint:
+bin/golangci-lint: Makefile
 	$(call GOINSTALL,bin) github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	@touch $@
 
 clean:
 	rm -rf bin

@@ -4,15 +4,17 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-if [ "$(id -u)" != 0 ]; then
-	echo "run as root: the tests make network namespaces and devices" >&2
-	exit 1
-fi
+test/root.sh
+
+TMPDIR=$(mktemp -d) # what an interrupted test leaves goes with it
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
+trap 'exit 130' INT TERM
 
 echo "== unit tests, with the race detector"
 CGO_ENABLED=1 go test -race ./...
 
-echo "== end to end, on this kernel"
+echo "== end to end, on this kernel (a minute or two)"
 go vet -C test ./... # everything compiles, the demo too
 go test -C test -count=1 -timeout 15m "$@" ./...
 

@@ -16,7 +16,9 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	// SIGPIPE: whoever read the output has gone.
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGPIPE)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C kills
 	status := run(ctx)
 	stop()
 	os.Exit(status)

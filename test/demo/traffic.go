@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,7 +12,8 @@ import (
 	"tap/test/netns"
 )
 
-var roundTrip = regexp.MustCompile(`= [0-9.]+/([0-9.]+)/`)
+// summary is what ping(8) says in the end: sent, received, mean round trip in milliseconds.
+var summary = regexp.MustCompile(`(?s)(\d+) packets transmitted, (\d+) received.*= [0-9.]+/([0-9.]+)/`)
 
 func (d *demo) pings() error {
 	for _, p := range []struct {
@@ -24,11 +26,14 @@ func (d *demo) pings() error {
 			if err != nil {
 				return err
 			}
-			mean := "?"
-			if found := roundTrip.FindStringSubmatch(out); found != nil {
-				mean = found[1]
+			found := summary.FindStringSubmatch(out)
+			if err := d.ctx.Err(); err != nil {
+				return err // ping counts an interrupt as success
 			}
-			d.out.step("ping", "%s  %s: 3 of 3 answered, %s ms", p.way, to, mean)
+			if found == nil {
+				return fmt.Errorf("ping %s: %s", to, out)
+			}
+			d.out.step("ping", "%s  %s: %s of %s answered, %s ms", p.way, to, found[2], found[1], found[3])
 		}
 	}
 	return nil
@@ -63,6 +68,7 @@ func (d *demo) transfer(from, to *netns.Netns, addr string) (time.Duration, erro
 		return 0, err
 	}
 	defer listener.Close()
+	defer context.AfterFunc(d.ctx, func() { listener.Close() })()
 	var conn net.Conn
 	err = from.Do(func() error {
 		var err error
@@ -73,11 +79,13 @@ func (d *demo) transfer(from, to *netns.Netns, addr string) (time.Duration, erro
 		return 0, err
 	}
 	defer conn.Close()
+	defer context.AfterFunc(d.ctx, func() { conn.Close() })() // an interrupted demo does not wait for the guest
 	peer, err := listener.Accept()
 	if err != nil {
 		return 0, err
 	}
 	defer peer.Close()
+	defer context.AfterFunc(d.ctx, func() { peer.Close() })()
 
 	started := time.Now()
 	deadline := started.Add(2 * time.Minute)

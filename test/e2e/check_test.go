@@ -149,3 +149,12 @@ func TestCheckWhileAttached(t *testing.T) {
 	host.Attach(harness.Attach{User: 64001, Group: 64002, Hold: true}).WantAttached()
 	host.Run("CHECK", "net1", host.WithPrev(config, added)).WantOK()
 }
+
+// A bridge goes by its alternative names too.
+func TestCheckBridgeByAlternativeName(t *testing.T) {
+	host := harness.NewHost(t)
+	host.Exec("sh", "-ec", "ip link add br0 address 02:00:00:00:00:bb type bridge; ip link property add dev br0 altname uplink")
+	config := conf(t, m{"bridge": "uplink"})
+	added := host.Run("ADD", "net1", config).WantOK()
+	host.Run("CHECK", "net1", host.WithPrev(config, added)).WantOK()
+}

@@ -1,11 +1,14 @@
 package e2e
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"tap/test/harness"
 )
@@ -25,7 +28,7 @@ func TestAddFailureLeavesNothing(t *testing.T) {
 		{"no transmit queue", []m{{"txQueueLen": 0}}, codeConfig, []string{"txQueueLen", "drops every frame"}},
 		{"owner too large", []m{{"owner": 4294967295}}, codeConfig, []string{"owner", "4294967295", "4294967294"}},
 		{"bridge that is not there", []m{{"bridge": "br9"}, hostLocal()}, codeBridge, []string{`bridge "br9"`, "no such bridge"}},
-		{"bridge that is none", []m{{"bridge": "lo"}}, codeBridge, []string{`bridge "lo"`, "the device of that name is none"}},
+		{"bridge that is none", []m{{"bridge": "lo"}}, codeBridge, []string{`bridge "lo"`, "the interface of that name is none"}},
 		{"bridge with a pattern", []m{{"bridge": "br%d"}}, codeConfig, []string{"bridge", "br%d"}},
 		{"IPAM refuses", []m{fake(m{"fail": m{"ADD": m{"code": 123, "msg": "no more", "details": "buy some"}}})}, 123, []string{`IPAM plugin "fake"`, "ADD", "no more", "buy some"}},
 		{"IPAM dies", []m{fake(m{"exit": m{"ADD": 3}})}, codeIPAM, []string{`IPAM plugin "fake"`, "exit status 3"}},
@@ -42,6 +45,7 @@ func TestAddFailureLeavesNothing(t *testing.T) {
 		{"IPAM with a path", []m{{"ipam": m{"type": "../bin/fake"}}}, codeConfig, []string{"ipam.type", "bare file name"}},
 		{"IPAM is this plugin", []m{{"ipam": m{"type": "tap"}}}, codeConfig, []string{"ipam.type", "itself"}},
 		{"prevResult broken", []m{{"prevResult": m{"cniVersion": "1.1.0", "ips": "all"}}}, codeConfig, []string{"prevResult"}},
+		{"a whole list", []m{{"plugins": []any{m{"type": "tap", "owner": 1000}}}}, codeConfig, []string{"plugins", "one entry of that list"}},
 		{"version without interfaces", []m{{"cniVersion": "0.2.0"}}, codeConfig, []string{"0.2.0", "0.3.0"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -106,30 +110,94 @@ func TestAddOverLiveAttachmentKeepsIt(t *testing.T) {
 }
 
 func TestAddResultNotWrittenIsUndone(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	t.Cleanup(func() { w.Close() })
+	for name, stdout := range map[string]*os.File{"full": devFull(t), "pipe without reader": w} {
+		t.Run(name, func(t *testing.T) {
+			host := harness.NewHost(t)
+			before := host.Snapshot()
+			cmd := host.Command("ADD", "net1", conf(t, fake()))
+			cmd.Stdout = stdout
+			if got := host.Finish(cmd); got.Exit == 0 {
+				t.Error("succeeded")
+			}
+			if got := host.Verbs(); got != "ADD DEL" {
+				t.Errorf("IPAM was asked to %s, want ADD DEL", got)
+			}
+			host.WantSame(before)
+		})
+	}
+}
+
+// A reader that has stopped to read: SIGTERM still undoes.
+func TestAddResultNotTakenIsUndone(t *testing.T) {
 	host := harness.NewHost(t)
 	before := host.Snapshot()
-	t.Run("full", func(t *testing.T) {
-		cmd := host.Command("ADD", "net1", conf(t, hostLocal()))
-		cmd.Stdout = devFull(t)
-		if got := host.Finish(cmd); got.Exit == 0 {
-			t.Error("succeeded")
-		}
-		host.WantSame(before)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	if _, err := unix.FcntlInt(w.Fd(), unix.F_SETPIPE_SZ, 4096); err != nil {
+		t.Fatal(err)
+	}
+	var names []any
+	for range 200 { // more than the pipe holds
+		names = append(names, m{"name": "eth0", "mac": "02:00:00:00:00:05", "sandbox": "/run/netns/another"})
+	}
+	cmd := host.Command("ADD", "net1", conf(t, m{"prevResult": m{"cniVersion": "1.1.0", "interfaces": names}}))
+	cmd.Stdout = w
+	if err := host.Node.Start(cmd); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the device is committed", func() bool {
+		d, there := host.Device("net1")
+		return there && d.Details.Data.Persist
 	})
-	t.Run("pipe without reader", func(t *testing.T) {
-		r, w, err := os.Pipe()
-		if err != nil {
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the device is gone", func() bool { _, there := host.Device("net1"); return !there })
+	r.Close() // lets the error object go
+	if err := cmd.Wait(); err == nil {
+		t.Error("succeeded")
+	}
+	host.WantSame(before)
+}
+
+// A signal at any moment: either everything was undone, or the result was
+// handed over and the attachment is there. With host-local, which does not heed signals.
+func TestAddSignalAtAnyMoment(t *testing.T) {
+	host := harness.NewHost(t)
+	before := host.Snapshot()
+	config := conf(t, hostLocal())
+	ended := map[int]int{}
+	for i := range 120 {
+		cmd := host.Command("ADD", "net1", config)
+		var out strings.Builder
+		cmd.Stdout = &out
+		if err := host.Node.Start(cmd); err != nil {
 			t.Fatal(err)
 		}
-		r.Close()
-		defer w.Close()
-		cmd := host.Command("ADD", "net1", conf(t, hostLocal()))
-		cmd.Stdout = w
-		if got := host.Finish(cmd); got.Exit == 0 {
-			t.Error("succeeded")
+		time.Sleep(time.Duration(i%40) * 400 * time.Microsecond)
+		if err := cmd.Process.Signal([]os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP}[i%3]); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			t.Fatal(err)
 		}
-		host.WantSame(before)
-	})
+		err := cmd.Wait()
+		ended[cmd.ProcessState.ExitCode()]++
+		if err == nil {
+			host.Run("DEL", "net1", config).WantOK()
+		}
+		if after := host.Snapshot(); after != before {
+			t.Fatalf("round %d, %v, output %s: something is left\n%s", i, err, out.String(), after)
+		}
+	}
+	t.Logf("ends by exit status, -1 for a death before anything was done: %v", ended)
 }
 
 // SIGTERM and SIGINT while IPAM works: the plugin itself undoes.
@@ -202,4 +270,31 @@ func TestAddUndoThatFailsIsReported(t *testing.T) {
 	if _, there := host.Device("net1"); there {
 		t.Error("the device was left behind")
 	}
+}
+
+// The name is the lock; where the live device was renamed, the reservation is still not ours.
+func TestAddOverRenamedAttachmentKeepsItsReservation(t *testing.T) {
+	host := harness.NewHost(t)
+	config := conf(t, hostLocal())
+	host.Run("ADD", "net1", config).WantOK()
+	host.Exec("ip", "link", "set", "net1", "down", "name", "elsewhere")
+	before := host.Snapshot()
+	if got := host.Run("ADD", "net1", config); got.Exit == 0 {
+		t.Error("succeeded")
+	}
+	host.WantSame(before)
+}
+
+// Somebody renames the device while IPAM works: the result could not be true.
+func TestAddRenamedMeanwhileIsUndone(t *testing.T) {
+	host := harness.NewHost(t)
+	before := host.Snapshot()
+	cmd := host.Command("ADD", "net1", conf(t, fake(m{"delayMs": m{"ADD": 300}})))
+	done := make(chan harness.Got)
+	go func() { done <- host.Finish(cmd) }()
+	eventually(t, "the device is up", func() bool { d, there := host.Device("net1"); return there && d.Up() })
+	host.Exec("ip", "link", "set", "net1", "down", "name", "elsewhere")
+	got := <-done
+	got.WantError(codeDevice, `"net1"`)
+	host.WantSame(before)
 }

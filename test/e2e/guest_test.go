@@ -207,33 +207,3 @@ func sendIntact(t *testing.T, from, to *netns.Netns, addr string) {
 		t.Errorf("to %s\n got %s\nwant %s", addr, got, want)
 	}
 }
-
-// An intruder in the namespace attaches as often as it can: no ADD ends in
-// success with a queue that is not its owner's, and a failed one leaves no device.
-func TestIntruderNeverKeepsAQueue(t *testing.T) {
-	host := harness.NewHost(t)
-	intruder := host.StartGuest("intrude", "-netns", host.Pod.Path(), "-tap", "net1", "-user", "64009", "-group", "64009")
-	config := conf(t, owned(), m{"multiQueue": true})
-	won, lost := 0, 0
-	for range 500 {
-		got := host.Run("ADD", "net1", config)
-		if got.Exit != 0 {
-			got.WantError(codeTryLater, "attached")
-			lost++
-			if d, there := host.Device("net1"); there {
-				t.Fatalf("a failed ADD left %+v", d)
-			}
-			continue
-		}
-		won++
-		if d := host.MustDevice("net1").Details.Data; d.Queues != 0 || d.User != "64001" || d.Group != "64002" {
-			t.Fatalf("success with a foreign queue: %+v", d)
-		}
-		host.Run("DEL", "net1", config).WantOK()
-	}
-	last, err := intruder.CloseStdin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("%d ADDs succeeded, %d were refused; the intruder attached %v times", won, lost, last["attached"])
-}

@@ -81,8 +81,9 @@ func TestIPAMThatIsThisVeryPlugin(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			host := harness.NewHost(t)
 			dir := t.TempDir()
+			original := host.Plugin
 			host.Plugin = filepath.Join(dir, "tap") // hard links stay within a file system
-			if err := os.WriteFile(host.Plugin, []byte(readFile(t, harness.Bin(t, "tap"))), 0o755); err != nil {
+			if err := os.WriteFile(host.Plugin, []byte(readFile(t, original)), 0o755); err != nil {
 				t.Fatal(err)
 			}
 			if err := link(host.Plugin, filepath.Join(dir, "innocent")); err != nil {

@@ -112,3 +112,20 @@ func TestRoutesBesideAnotherInterface(t *testing.T) {
 	host.Run("DEL", "net1", conf(t, fake())).WantOK()
 	wantLines(t, host.Exec("ip", "route"), "default via 203.0.113.1 dev eth0")
 }
+
+// With and without a gateway to one destination: the kernel takes no such
+// multipath route of IPv6, but it takes two.
+func TestRoutesWithAndWithoutGateway(t *testing.T) {
+	host := harness.NewHost(t)
+	config := conf(t, fake(m{
+		"ips": []any{m{"address": "192.0.2.2/24"}, m{"address": "2001:db8::2/64"}},
+		"routes": []any{
+			m{"dst": "2001:db8:5::/64", "gw": "2001:db8::9"}, m{"dst": "2001:db8:5::/64"},
+			m{"dst": "198.51.100.0/24", "gw": "192.0.2.9"}, m{"dst": "198.51.100.0/24"},
+		},
+	}))
+	added := host.Run("ADD", "net1", config).WantOK()
+	wantText(t, host.Exec("ip", "-6", "route"), "via 2001:db8::9")
+	wantLines(t, host.Exec("ip", "route"), "198.51.100.0/24", "nexthop via 192.0.2.9 dev net1", "nexthop dev net1")
+	host.Run("CHECK", "net1", host.WithPrev(config, added)).WantOK()
+}

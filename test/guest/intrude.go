@@ -1,8 +1,10 @@
 package main
 
 import (
+	"encoding/binary"
 	"fmt"
 	"sync/atomic"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -42,12 +44,41 @@ func intruder(o *options, attached *atomic.Int64) error {
 		for q.attach(o.tap, o.multiQueue) != nil {
 		}
 		attached.Add(1)
+		if o.meddle {
+			if err := q.meddle(); err != nil {
+				return err
+			}
+			continue
+		}
 		if held, err = closeGone(held); err != nil {
 			return err
 		}
 		held = append(held, unix.PollFd{Fd: int32(q.fd)})
 	}
 }
+
+// meddle changes what any attached process may change of the whole device, and leaves.
+func (q *queue) meddle() error {
+	const dropAll, noCarrier = 6, 0 // BPF_RET|BPF_K of linux/bpf_common.h
+	program := [1]unix.SockFilter{{Code: dropAll, K: 0}}
+	filter := unix.SockFprog{Len: 1, Filter: &program[0]}
+	var request [unix.IFNAMSIZ + 24]byte // struct ifreq with a hardware address
+	binary.NativeEndian.PutUint16(request[unix.IFNAMSIZ:], unix.ARPHRD_ETHER)
+	copy(request[unix.IFNAMSIZ+2:], meddledMAC)
+	// Whatever the kernel refuses is not changed: that is what the caller wants to see.
+	_, _, _ = unix.Syscall(unix.SYS_IOCTL, uintptr(q.fd), unix.SIOCSIFHWADDR, uintptr(unsafe.Pointer(&request)))
+	_ = unix.IoctlSetInt(q.fd, unix.TUNSETLINK, unix.ARPHRD_PPP)
+	_ = unix.IoctlSetPointerInt(q.fd, unix.TUNSETVNETHDRSZ, 12)
+	_ = unix.IoctlSetPointerInt(q.fd, unix.TUNSETCARRIER, noCarrier)
+	_, _, _ = unix.Syscall(unix.SYS_IOCTL, uintptr(q.fd), unix.TUNATTACHFILTER, uintptr(unsafe.Pointer(&filter)))
+	if err := unix.Close(q.fd); err != nil {
+		return fmt.Errorf("close queue: %w", err)
+	}
+	return nil
+}
+
+// meddledMAC tells a test who was there.
+var meddledMAC = []byte{0x02, 0x66, 0x66, 0x66, 0x66, 0x66}
 
 // closeGone keeps the queues whose device is still there: others poll as POLLERR
 // (Linux 6.12, drivers/net/tun.c, tun_chr_poll).

@@ -3,7 +3,7 @@
 //
 //	guest run -netns PATH -tap NAME -user UID -group GID [-queues N] -mac MAC [-mtu N] -addr CIDR... [-gateway IP...]
 //	guest attach -netns PATH -tap NAME -user UID -group GID [-queues N] [-hold]
-//	guest intrude -netns PATH -tap NAME -user UID -group GID
+//	guest intrude -netns PATH -tap NAME -user UID -group GID [-meddle]
 //
 // -groups G1,G2 adds supplementary groups, -multi-queue sets IFF_MULTI_QUEUE also for one queue.
 //
@@ -23,7 +23,8 @@
 //     {"pid": 4711, "queues": 4}. It ends with SIGTERM or SIGINT.
 //   - attach (attach.go) opens the tap and tells {"attached": N}, or why it was refused. With
 //     -hold it stays attached until SIGTERM, SIGINT or the end of stdin.
-//   - intrude (intrude.go) attaches as fast as it can, whenever there is room,
+//   - intrude (intrude.go) attaches as fast as it can, whenever there is room
+//     (with -meddle it changes all that it can of the device, and leaves at once),
 //     until SIGTERM, SIGINT or the end of stdin; {"ready": true} is its first line, {"attached": N} its last.
 //
 // The machine dies with its VMM. The death signal (PR_SET_PDEATHSIG) that the caller

@@ -26,6 +26,8 @@ type options struct {
 	multiQueue bool // IFF_MULTI_QUEUE
 	hold       bool
 
+	meddle bool // change the device, and leave at once
+
 	// The machine's side of the wire.
 	mac      net.HardwareAddr
 	mtu      int // bytes; 0: the kernel's default
@@ -56,6 +58,7 @@ func parse(args []string) (*options, error) {
 	case "attach":
 		flags.BoolVar(&o.hold, "hold", false, "")
 	case "intrude":
+		flags.BoolVar(&o.meddle, "meddle", false, "")
 		o.multiQueue = true
 	default:
 		return nil, fmt.Errorf("command %q: run, attach or intrude", o.command)
