@@ -99,18 +99,29 @@ func (t *tap) commit(ctx context.Context, result []byte, stdout io.Writer) error
 	if err := t.persist(); err != nil {
 		return err
 	}
+	return write(ctx, stdout, result)
+}
+
+// write does not wait for a reader that has stopped to read once ctx has ended:
+// everything can still be undone. A result that is written counts, signal or not.
+func write(ctx context.Context, stdout io.Writer, result []byte) error {
 	written := make(chan error, 1)
-	go func() { // a reader that has stopped to read must not keep us from undoing
+	go func() {
 		_, err := stdout.Write(result)
+		if err != nil {
+			err = about(errWrite, fmt.Errorf("write the result: %w", err))
+		}
 		written <- err
 	}()
 	select {
 	case err := <-written:
-		if err != nil {
-			return about(errWrite, fmt.Errorf("write the result: %w", err))
-		}
-		return nil
+		return err
 	case <-ctx.Done():
+	}
+	select {
+	case err := <-written:
+		return err
+	default:
 		return fmt.Errorf("write the result: %w: %w", errInterrupted, context.Cause(ctx))
 	}
 }

@@ -1,15 +1,12 @@
 package plugin
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"slices"
-
-	"golang.org/x/sys/unix"
 
 	"tap/internal/ipam"
 	"tap/internal/netconf"
@@ -43,16 +40,17 @@ func openSandbox(conf *netconf.Config) (*netns.Sandbox, error) {
 type tap struct {
 	conf    *netconf.Config
 	sandbox *netns.Sandbox
-	file    *tuntap.File // opened in the namespace
-	conn    *netdev.Conn // dialled in the namespace
-	link    *netdev.Link // as the kernel made it; nil until createTap has seen it
-	bridge  *netdev.Link // as it was before; nil: none asked for
+	file    *tuntap.File     // opened in the namespace
+	conn    *netdev.Conn     // dialled in the namespace
+	link    *netdev.Link     // as the kernel made it; nil until createTap has seen it
+	bridge  *netdev.Link     // as it was before; nil: none asked for
+	mac     net.HardwareAddr // that it shall have; nil: the kernel's
 }
 
 // createTap makes the device under its final name. The name is the lock on the
 // attachment: a taken one is an error, and nothing is left behind.
 func createTap(conf *netconf.Config, sandbox *netns.Sandbox) (*tap, error) {
-	t := &tap{conf: conf, sandbox: sandbox}
+	t := &tap{conf: conf, sandbox: sandbox, mac: conf.Tap.MAC}
 	if err := sandbox.Do(t.open); err != nil {
 		t.close()
 		return nil, err
@@ -77,23 +75,6 @@ func (t *tap) open() error {
 		return about(errDevice, err)
 	}
 	return nil
-}
-
-func findBridge(conn *netdev.Conn, name string) (*netdev.Link, error) {
-	if name == "" {
-		return nil, nil
-	}
-	link, err := conn.LinkByName(name)
-	if err != nil {
-		if errors.Is(err, netdev.ErrNotFound) {
-			return nil, fmt.Errorf("bridge %q: %w", name, errNoBridge)
-		}
-		return nil, about(errDevice, fmt.Errorf("bridge %q: %w", name, err))
-	}
-	if link.Kind != "bridge" {
-		return nil, fmt.Errorf("bridge %q: %w: the interface of that name is none", name, errNoBridge)
-	}
-	return link, nil
 }
 
 func (t *tap) create() error {
@@ -135,67 +116,13 @@ func createLabelled(file *tuntap.File, options tuntap.Options, label string) err
 	return selinux.CreateTap(file, options, label)
 }
 
-// onlyOurs refuses a device that was restricted to an owner or a group after
-// somebody else had attached to it, as only a multi-queue tap allows: an
-// attached process keeps its queue, and may have changed the owner as well.
-func (t *tap) onlyOurs() error {
-	asked, tun := t.conf.Tap, t.link.Tun
-	if tun == nil || !tun.Tap {
-		return about(errDevice, fmt.Errorf("%q is a device of another kind: %q", t.link.Name, t.link.Kind))
-	}
-	if !t.shared() {
-		return nil
-	}
-	if tun.Queues != 1 || tun.Disabled != 0 || tun.Persistent || !sameID(tun.Owner, asked.Owner) || !sameID(tun.Group, asked.Group) {
-		return fmt.Errorf("%w: %d queues instead of 1, owner %s, group %s",
-			errIntruder, tun.Queues+tun.Disabled, idText(tun.Owner), idText(tun.Group))
-	}
-	return nil
-}
-
-// shared says whether others could attach before the owner was set: only a
-// multi-queue tap has room for them, and only a restricted one is not theirs.
-func (t *tap) shared() bool {
-	asked := t.conf.Tap
-	return asked.MultiQueue && (asked.Owner != nil || asked.Group != nil)
-}
-
-// resetShared puts back what somebody who attached and left again, before the
-// owner was set, may have changed of the device.
-func (t *tap) resetShared() error {
-	if !t.shared() {
-		return nil
-	}
-	if err := t.file.Reset(); err != nil {
-		return err
-	}
-	if t.conf.Tap.MAC == nil { // the kernel's may have been replaced
-		mac, err := randomMAC()
-		if err != nil {
-			return err
-		}
-		t.conf.Tap.MAC = mac
-	}
-	return nil
-}
-
-// randomMAC draws a unicast address of local administration (IEEE 802, section 8.4).
-func randomMAC() (net.HardwareAddr, error) {
-	mac := make(net.HardwareAddr, 6)
-	if _, err := unix.Getrandom(mac, 0); err != nil {
-		return nil, fmt.Errorf("draw a MAC address: %w", err)
-	}
-	mac[0] = mac[0]&^1 | 2
-	return mac, nil
-}
-
 // configure gives the device all its attributes and brings it up.
 func (t *tap) configure() error {
 	asked := t.conf.Tap
 	settings := netdev.Settings{
 		Alias:      t.conf.Alias(),
 		MTU:        asked.MTU,
-		MAC:        asked.MAC,
+		MAC:        t.mac,
 		TxQueueLen: asked.TxQueueLen,
 		ARPNotify:  t.conf.IPAM != "",
 	}
@@ -206,26 +133,6 @@ func (t *tap) configure() error {
 		return about(errDevice, fmt.Errorf("configure tap %q: %w", t.conf.IfName, err))
 	}
 	return t.noticeBridge()
-}
-
-// noticeBridge tells the operator when the bridge took the MAC address or the
-// MTU of its new port for its own, as bridges without fixed ones do (Linux 6.12,
-// net/bridge/br_stp_if.c, br_stp_recalculate_bridge_id; br_if.c, br_mtu_auto_adjust).
-func (t *tap) noticeBridge() error {
-	if t.bridge == nil {
-		return nil
-	}
-	now, err := t.conn.LinkByIndex(t.bridge.Index)
-	if err != nil {
-		return about(errDevice, fmt.Errorf("bridge %q: %w", t.bridge.Name, err))
-	}
-	if !bytes.Equal(now.MAC, t.bridge.MAC) {
-		notice("bridge %q took the MAC address %s of its new port %q for its own (it was %s)", now.Name, now.MAC, t.conf.IfName, t.bridge.MAC)
-	}
-	if now.MTU != t.bridge.MTU {
-		notice("bridge %q took the MTU %d of its new port %q for its own (it was %d)", now.Name, now.MTU, t.conf.IfName, t.bridge.MTU)
-	}
-	return nil
 }
 
 // persist commits the device: from here on only delete takes it back.
@@ -282,13 +189,6 @@ func (t *tap) close() {
 // notice tells the operator something that is no error. Standard output is the result's.
 func notice(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "tap: "+format+"\n", args...)
-}
-
-func sameID(a, b *uint32) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return *a == *b
 }
 
 func idText(id *uint32) string {
