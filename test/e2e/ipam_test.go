@@ -124,3 +124,21 @@ func TestIPAMEmptyIsLayer2(t *testing.T) {
 		})
 	}
 }
+
+// What the runtime left open by mistake ends with us.
+func TestIPAMInheritsNothingOfTheRuntime(t *testing.T) {
+	host := harness.NewHost(t)
+	leaked, err := os.Create(filepath.Join(t.TempDir(), "leaked"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer leaked.Close()
+	cmd := host.Command("ADD", "net1", conf(t, fake()))
+	cmd.ExtraFiles = []*os.File{leaked}
+	host.Finish(cmd).WantOK()
+	for _, target := range host.Calls()[0].Descriptors {
+		if target == leaked.Name() {
+			t.Errorf("the IPAM plugin inherited %s", target)
+		}
+	}
+}
