@@ -18,7 +18,8 @@ import (
 func main() {
 	// SIGPIPE: whoever read the output has gone.
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGPIPE)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C kills
+	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE) // still no reason to die before all is taken down
+	context.AfterFunc(ctx, stop)                         // a second Ctrl-C kills
 	status := run(ctx)
 	stop()
 	os.Exit(status)
