@@ -86,10 +86,13 @@ func (p *Plugin) run(ctx context.Context, verb string, call Call) ([]byte, error
 	cmd.Stderr = os.Stderr
 	// Its own process group: Ctrl-C is for us, who see to it that it ends well.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) } // its children as well
 	cmd.WaitDelay = graceTime
 
 	err := cmd.Run()
+	if patient.Err() != nil && cmd.Process != nil {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what is left of the group, if anything
+	}
 	if errors.Is(err, exec.ErrWaitDelay) {
 		err = nil // it ended well: only something that it left behind still holds its output
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/containernetworking/cni/pkg/skel"
 	current "github.com/containernetworking/cni/pkg/types/100"
@@ -45,10 +46,31 @@ func Add(args *skel.CmdArgs, stdout io.Writer) error {
 
 	lease := startIPAM(ctx, delegate, conf, args.StdinData) // its process runs while the device is configured
 	if err := tap.attach(ctx, lease, stdout); err != nil {
-		return cniError(errors.Join(err, tap.delete(), tap.release(context.WithoutCancel(ctx), lease)))
+		return tap.undo(ctx, lease, err)
 	}
 	skipNetnsCheck(args)
 	return nil
+}
+
+// undoTime is what releasing the address may take once we were told to end.
+const undoTime = 5 * time.Second
+
+// undo takes back what a failed ADD did, and returns its error with those of the undo.
+func (t *tap) undo(ctx context.Context, lease *ipam.Lease, failure error) error {
+	undoing := context.WithoutCancel(ctx)
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		undoing, cancel = context.WithTimeout(undoing, undoTime)
+		defer cancel()
+	}
+	err := cniError(errors.Join(failure, t.delete(), t.release(undoing, lease)))
+	if errors.Is(failure, errPending) {
+		// The result may still be on its way, and must not be followed by an error
+		// object: it dies with us.
+		notice("%v", err)
+		os.Exit(1)
+	}
+	return err
 }
 
 // skipNetnsCheck keeps the skeleton from looking at the namespace once more
@@ -122,9 +144,12 @@ func write(ctx context.Context, stdout io.Writer, result []byte) error {
 	case err := <-written:
 		return err
 	default:
-		return fmt.Errorf("write the result: %w: %w", errInterrupted, context.Cause(ctx))
+		return fmt.Errorf("%w: %w: %w", errPending, errInterrupted, context.Cause(ctx))
 	}
 }
+
+// errPending: the result is being written, and nobody reads it.
+var errPending = errors.New("write the result")
 
 // untilSignal is a context that ends when the runtime wants the plugin to end.
 // The signals never kill again: a process that is about to exit with its result

@@ -145,10 +145,15 @@ func (t *tap) persist() error {
 
 // delete takes the device back, also where another process has attached to it.
 func (t *tap) delete() error {
-	if err := t.conn.Delete(t.link.Index); err != nil {
-		return fmt.Errorf("undo: %w", err)
+	err := t.conn.Delete(t.link.Index)
+	if err == nil {
+		return nil
 	}
-	return nil
+	releaseErr := t.file.Release() // then close does it
+	if releaseErr == nil {
+		return nil
+	}
+	return fmt.Errorf("undo: %w", errors.Join(err, releaseErr))
 }
 
 // release undoes the IPAM plugin's ADD, which may have been a failed one, after

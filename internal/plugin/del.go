@@ -77,7 +77,7 @@ func removeTap(conf *netconf.Config) error {
 // noSandbox says whether the path leads to no network namespace: to none at all,
 // or to something else (a plain file is what is left of one after a reboot).
 func noSandbox(err error) bool {
-	for _, gone := range []error{fs.ErrNotExist, syscall.ENOTDIR, syscall.ELOOP, syscall.ENXIO, netns.ErrNotNamespace} {
+	for _, gone := range []error{fs.ErrNotExist, syscall.ENOTDIR, syscall.ELOOP, syscall.ENXIO, syscall.ENAMETOOLONG, netns.ErrNotNamespace} {
 		if errors.Is(err, gone) {
 			return true
 		}

@@ -74,18 +74,22 @@ func (t *tap) enableLoopback(assigned *current.Result) (func() error, error) {
 		changed, err = netdev.EnableIPv6(loopback)
 		return err
 	})
+	restore := nothing
+	if changed {
+		restore = t.disableLoopback
+	}
 	if err != nil {
-		return nil, about(errDevice, err)
+		return nil, errors.Join(about(errDevice, err), restore())
 	}
-	if !changed {
-		return nothing, nil
+	return restore, nil
+}
+
+// disableLoopback undoes enableLoopback.
+func (t *tap) disableLoopback() error {
+	if err := t.sandbox.Do(func() error { return netdev.DisableIPv6(loopback) }); err != nil {
+		return fmt.Errorf("undo: %w", err)
 	}
-	return func() error {
-		if err := t.sandbox.Do(func() error { return netdev.DisableIPv6(loopback) }); err != nil {
-			return fmt.Errorf("undo: %w", err)
-		}
-		return nil
-	}, nil
+	return nil
 }
 
 func firstIPv6(ips []*current.IPConfig) *current.IPConfig {

@@ -148,6 +148,14 @@ func (f *File) Persist() error {
 	return nil
 }
 
+// Release undoes Persist.
+func (f *File) Release() error {
+	if err := f.set(unix.TUNSETPERSIST, 0); err != nil {
+		return fmt.Errorf("TUNSETPERSIST: %w", err)
+	}
+	return nil
+}
+
 // Close gives the device back to the kernel unless it is persistent, or
 // another process has a queue of it. It reports nothing: the driver has no
 // flush that could fail, and Linux frees the descriptor whatever it returns.

@@ -163,11 +163,32 @@ func TestAddResultNotTakenIsUndone(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the device is gone", func() bool { _, there := host.Device("net1"); return !there })
-	r.Close() // lets the error object go
-	if err := cmd.Wait(); err == nil {
+	if err := cmd.Wait(); err == nil { // although still nobody reads
 		t.Error("succeeded")
 	}
 	host.WantSame(before)
+}
+
+// An IPAM plugin that hangs in the undo as well: the plugin ends all the same, and says so.
+func TestAddSignalEndsAlthoughTheUndoHangs(t *testing.T) {
+	host := harness.NewHost(t)
+	cmd := host.Command("ADD", "net1", conf(t, fake(m{"hang": m{"ADD": true, "DEL": true}})))
+	var out strings.Builder
+	cmd.Stdout = &out
+	if err := host.Node.Start(cmd); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "IPAM is asked", func() bool { return host.Verbs() == "ADD" })
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Error("succeeded")
+	}
+	wantText(t, out.String(), `"code": 107`, `undo: IPAM plugin \"fake\": DEL: interrupted`)
+	if _, there := host.Device("net1"); there {
+		t.Error("the device was left behind")
+	}
 }
 
 // A signal at any moment: either everything was undone, or the result was
