@@ -13,10 +13,7 @@ import (
 // is usable at once: duplicate address detection is left out (IFA_F_NODAD),
 // since it could not run before somebody attaches to the tap.
 func (c *Conn) AddAddress(index int, addr net.IPNet) error {
-	family, ip := unix.AF_INET6, addr.IP.To16()
-	if v4 := addr.IP.To4(); v4 != nil {
-		family, ip = unix.AF_INET, v4
-	}
+	family, ip := familyOf(addr.IP)
 	ones, bits := addr.Mask.Size()
 	if ip == nil || bits != 8*len(ip) {
 		return fmt.Errorf("add address %v: not an address with its prefix length", addr)
@@ -86,10 +83,7 @@ func (r Route) String() string {
 // AddRoute adds a route through a device. One of the same destination that
 // another device has stays: IPv4 prefers the newer, IPv6 uses both.
 func (c *Conn) AddRoute(index int, r Route) error {
-	family, dst := unix.AF_INET6, r.Dst.IP.To16()
-	if v4 := r.Dst.IP.To4(); v4 != nil {
-		family, dst = unix.AF_INET, v4
-	}
+	family, dst := familyOf(r.Dst.IP)
 	ones, bits := r.Dst.Mask.Size()
 	if dst == nil || bits != 8*len(dst) {
 		return fmt.Errorf("add route %s: not a destination with its prefix length", r)
@@ -161,8 +155,15 @@ func (h Hop) gateway() *nl.RtAttr {
 	if h.Gateway == nil {
 		return nil
 	}
-	if v4 := h.Gateway.To4(); v4 != nil {
-		return nl.NewRtAttr(unix.RTA_GATEWAY, v4)
+	_, gateway := familyOf(h.Gateway)
+	return nl.NewRtAttr(unix.RTA_GATEWAY, gateway)
+}
+
+// familyOf is the address family, and the address in as many bytes as that has;
+// nil if it is no address.
+func familyOf(ip net.IP) (int, net.IP) {
+	if v4 := ip.To4(); v4 != nil {
+		return unix.AF_INET, v4
 	}
-	return nl.NewRtAttr(unix.RTA_GATEWAY, h.Gateway.To16())
+	return unix.AF_INET6, ip.To16()
 }

@@ -64,9 +64,6 @@ func isNetns(fd int) error {
 	return nil
 }
 
-// Path is the path that Open was given.
-func (s *Sandbox) Path() string { return s.path }
-
 // IsOwn says whether it is the namespace of this process.
 func (s *Sandbox) IsOwn() (bool, error) {
 	var own, sandbox unix.Stat_t

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/containernetworking/cni/pkg/skel"
-	current "github.com/containernetworking/cni/pkg/types/100"
 
 	"tap/internal/ipam"
 	"tap/internal/netconf"
@@ -148,9 +147,6 @@ func write(ctx context.Context, stdout io.Writer, result []byte) error {
 	}
 }
 
-// errPending: the result is being written, and nobody reads it.
-var errPending = errors.New("write the result")
-
 // untilSignal is a context that ends when the runtime wants the plugin to end.
 // The signals never kill again: a process that is about to exit with its result
 // written must do so. Writing to a pipe that nobody reads becomes an error
@@ -182,12 +178,4 @@ func startIPAM(ctx context.Context, delegate *ipam.Plugin, conf *netconf.Config,
 
 func ipamCall(conf *netconf.Config, stdin []byte) ipam.Call {
 	return ipam.Call{Stdin: stdin, Env: os.Environ(), CNIVersion: conf.CNIVersion}
-}
-
-// assignedIPs are the addresses that our IPAM plugin returned; none without IPAM.
-func assignedIPs(assigned *current.Result) []*current.IPConfig {
-	if assigned == nil {
-		return nil
-	}
-	return assigned.IPs
 }

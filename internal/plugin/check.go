@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/containernetworking/cni/pkg/skel"
@@ -130,7 +131,7 @@ func compareLink(conf *netconf.Config, seen observation) []string {
 	if !link.IsTap() {
 		return []string{fmt.Sprintf("kind: expected a tap, found %q", link.Kind)}
 	}
-	d := newDifferences()
+	d := &differences{}
 	d.want("name", conf.IfName, link.Name)
 	d.want("persistent", true, tun.Persistent)
 	d.want("up", true, link.Up)
@@ -148,8 +149,6 @@ func compareLink(conf *netconf.Config, seen observation) []string {
 }
 
 type differences struct{ list []string }
-
-func newDifferences() *differences { return &differences{} }
 
 func (d *differences) want(what string, expected, found any) {
 	if expected != found {
@@ -179,26 +178,18 @@ func compareAddresses(prev *current.Result, ours int, found []net.IPNet) []strin
 		if ip.Interface == nil || *ip.Interface != ours {
 			continue
 		}
-		if !containsNet(found, ip.Address) {
+		if !slices.ContainsFunc(found, func(n net.IPNet) bool { return sameNet(n, ip.Address) }) {
 			d = append(d, fmt.Sprintf("address: expected %s, found %v", ip.Address.String(), netTexts(found)))
 		}
 	}
 	return d
 }
 
-func containsNet(list []net.IPNet, n net.IPNet) bool {
-	for _, other := range list {
-		if other.IP.Equal(n.IP) && sameMask(other.Mask, n.Mask) {
-			return true
-		}
-	}
-	return false
-}
-
-func sameMask(a, b net.IPMask) bool {
-	aOnes, aBits := a.Size()
-	bOnes, bBits := b.Size()
-	return aOnes == bOnes && aBits == bBits
+// sameNet compares address and prefix length.
+func sameNet(a, b net.IPNet) bool {
+	aOnes, aBits := a.Mask.Size()
+	bOnes, bBits := b.Mask.Size()
+	return a.IP.Equal(b.IP) && aOnes == bOnes && aBits == bBits
 }
 
 func netTexts(list []net.IPNet) []string {
@@ -246,7 +237,7 @@ func matches(r netdev.RouteEntry, want *types.Route) bool {
 		table = *want.Table
 	}
 	v4 := want.Dst.IP.To4() != nil
-	return containsNet([]net.IPNet{r.Dst}, net.IPNet{IP: want.Dst.IP.Mask(want.Dst.Mask), Mask: want.Dst.Mask}) &&
+	return sameNet(r.Dst, net.IPNet{IP: want.Dst.IP.Mask(want.Dst.Mask), Mask: want.Dst.Mask}) &&
 		r.Table == table &&
 		(want.Priority == 0 || r.Priority == want.Priority) &&
 		(want.Scope == nil || !v4 || r.Scope == *want.Scope) &&

@@ -94,11 +94,7 @@ func isOurs(conf *netconf.Config, link *netdev.Link) bool {
 	if link.Alias != "" {
 		return link.Alias == conf.Alias()
 	}
-	return link.Name == conf.IfName && listed(conf)
-}
-
-func listed(conf *netconf.Config) bool {
-	return ownInterface(conf) >= 0
+	return link.Name == conf.IfName && ownInterface(conf) >= 0
 }
 
 // ownInterface is the index of this attachment's entry in prevResult; -1: none.

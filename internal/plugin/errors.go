@@ -33,6 +33,7 @@ var (
 	errIntruder    = errors.New("somebody else attached to the tap before its owner was set")
 	errDifferences = errors.New("not as it was made")
 	errInterrupted = errors.New("interrupted by a signal")
+	errPending     = errors.New("write the result") // nobody reads it, and it may still arrive
 )
 
 // Subjects of a step, for [about], where the cause alone does not tell the code.
@@ -58,6 +59,12 @@ type subjectError struct {
 
 func (e *subjectError) Unwrap() []error { return []error{e.error, e.subject} }
 
+// Advice that several verdicts give.
+const (
+	needNetns   = "CNI_NETNS must lead to a network namespace that exists, such as /run/netns/NAME or /proc/PID/ns/net"
+	mayTryAgain = "what was done is undone, unless the message says otherwise; the runtime may try again"
+)
+
 // verdicts give the CNI code and the operator's next step for the first cause
 // that is in the chain.
 var verdicts = []struct {
@@ -68,11 +75,11 @@ var verdicts = []struct {
 	{ipam.ErrBadResult, codeIPAM, "the IPAM plugin does not answer as the CNI specification demands"},
 	{netconf.ErrUndecodable, types.ErrDecodingFailure, "the configuration must be a JSON object as docs/configuration.md describes it"},
 	{netns.ErrOwn, types.ErrInvalidNetNS, "CNI_NETNS must name the container's network namespace; CNI_NETNS_OVERRIDE=1 allows the plugin's own"},
-	{netns.ErrNotNamespace, types.ErrInvalidNetNS, "CNI_NETNS must lead to a network namespace that exists, such as /run/netns/NAME or /proc/PID/ns/net"},
+	{netns.ErrNotNamespace, types.ErrInvalidNetNS, needNetns},
 	{netns.ErrEnter, types.ErrInvalidNetNS, "entering a namespace needs CAP_SYS_ADMIN in the user namespace that owns it, and a free descriptor"},
-	{errNetns, types.ErrInvalidNetNS, "CNI_NETNS must lead to a network namespace that exists, such as /run/netns/NAME or /proc/PID/ns/net"},
-	{errInterrupted, codeInterrupted, "what was done is undone, unless the message says otherwise; the runtime may try again"},
-	{ipam.ErrInterrupted, codeInterrupted, "what was done is undone, unless the message says otherwise; the runtime may try again"},
+	{errNetns, types.ErrInvalidNetNS, needNetns},
+	{errInterrupted, codeInterrupted, mayTryAgain},
+	{ipam.ErrInterrupted, codeInterrupted, mayTryAgain},
 	{tuntap.ErrExists, codeNameTaken, "it was left as it was: choose another name, or delete it; the alias that ip link shows says whose a tap is"},
 	{errIntruder, types.ErrTryAgainLater, "a process in the namespace opens taps that are not its own; the tap was deleted"},
 	{selinux.ErrLabel, codeLabel, "selinuxContext must be a context that the policy knows, and under which the plugin may execute itself"},

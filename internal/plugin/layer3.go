@@ -65,7 +65,7 @@ func (t *tap) enableIPv6() error {
 // so that a death in between changes as little as can be.
 func (t *tap) enableLoopback(assigned *current.Result) (func() error, error) {
 	nothing := func() error { return nil }
-	if firstIPv6(assignedIPs(assigned)) == nil {
+	if assigned == nil || firstIPv6(assigned.IPs) == nil {
 		return nothing, nil
 	}
 	changed := false
@@ -94,7 +94,7 @@ func (t *tap) disableLoopback() error {
 
 func firstIPv6(ips []*current.IPConfig) *current.IPConfig {
 	for _, ip := range ips {
-		if ip.Address.IP.To4() == nil {
+		if isIPv6(ip.Address.IP) {
 			return ip
 		}
 	}
@@ -217,7 +217,7 @@ func specified(ip net.IP) bool { return ip != nil && !ip.IsUnspecified() }
 
 func defaultGateway(ips []*current.IPConfig, v6 bool) net.IP {
 	for _, ip := range ips {
-		if specified(ip.Gateway) && (ip.Gateway.To4() == nil) == v6 {
+		if specified(ip.Gateway) && isIPv6(ip.Gateway) == v6 {
 			return ip.Gateway
 		}
 	}
@@ -227,7 +227,7 @@ func defaultGateway(ips []*current.IPConfig, v6 bool) net.IP {
 // reachable says whether an address puts the gateway on the link. An IPv6
 // link-local gateway always is (RFC 4291 section 2.5.6).
 func reachable(ips []*current.IPConfig, gateway net.IP) bool {
-	if gateway.To4() == nil && gateway.IsLinkLocalUnicast() {
+	if isIPv6(gateway) && gateway.IsLinkLocalUnicast() {
 		return true
 	}
 	for _, ip := range ips {

@@ -24,15 +24,16 @@ type File struct{ fd int }
 // Open opens /dev/net/tun in the network namespace of the calling thread.
 // Errors: fs.ErrNotExist without the node; unix.ENODEV or unix.ENXIO without the driver.
 func Open() (*File, error) {
-	for {
-		fd, err := unix.Open(Path, unix.O_RDWR|unix.O_CLOEXEC, 0)
-		switch {
-		case err == nil:
-			return &File{fd: fd}, nil
-		case !errors.Is(err, unix.EINTR):
-			return nil, fmt.Errorf("open %s: %w", Path, err)
-		}
+	f := &File{}
+	err := retry(func() error {
+		var err error
+		f.fd, err = unix.Open(Path, unix.O_RDWR|unix.O_CLOEXEC, 0)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", Path, err)
 	}
+	return f, nil
 }
 
 // Inherited is the File of a descriptor that another process opened.
@@ -170,8 +171,7 @@ func (f *File) set(request uint, value int) error {
 	return retry(func() error { return unix.IoctlSetInt(f.fd, request, value) })
 }
 
-// retry repeats a call that a signal interrupted: the Go runtime sends itself
-// some, and the driver takes the rtnl lock interruptibly nowhere, but says so elsewhere.
+// retry repeats a call that a signal interrupted: the Go runtime sends some to itself.
 func retry(call func() error) error {
 	for {
 		if err := call(); !errors.Is(err, unix.EINTR) {

@@ -168,13 +168,13 @@ func (d *demo) nothingLeft() error {
 	if n := strings.Count(links, "\n"); n != 1 {
 		return fmt.Errorf("%d devices are left: %s", n, links)
 	}
-	held, err := filepath.Glob(filepath.Join(d.store, "vms", "*[.:]*[0-9a-f]"))
+	held, err := os.ReadDir(filepath.Join(d.store, "vms"))
 	if err != nil {
 		return fmt.Errorf("look into host-local's folder: %w", err)
 	}
-	for _, path := range held {
-		if !strings.HasPrefix(filepath.Base(path), "last_reserved_ip") {
-			return fmt.Errorf("host-local still holds %s", filepath.Base(path))
+	for _, file := range held {
+		if name := file.Name(); name != "lock" && !strings.HasPrefix(name, "last_reserved_ip") {
+			return fmt.Errorf("host-local still holds %s", name)
 		}
 	}
 	d.out.step("left", "nothing: the pod has lo only, host-local holds no address")

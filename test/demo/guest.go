@@ -74,6 +74,9 @@ func (d *demo) address(family int) string {
 func (d *demo) refuse() error {
 	out, err := exec.CommandContext(d.ctx, filepath.Join(d.bin, "guest"), "attach", "-netns", d.pod.Path(), "-tap", ifname,
 		"-user", stranger, "-group", stranger, "-multi-queue").CombinedOutput()
+	if err == nil {
+		return fmt.Errorf("user %s was let in: %s", stranger, out)
+	}
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || !strings.Contains(string(out), "EPERM") {
 		return fmt.Errorf("user %s was not refused: %w: %s", stranger, err, out)

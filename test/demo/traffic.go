@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"regexp"
 	"time"
 
@@ -58,23 +57,13 @@ func (d *demo) transfers() error {
 
 // transfer sends megabytes of TCP and waits until they have arrived.
 func (d *demo) transfer(from, to *netns.Netns, addr string) (time.Duration, error) {
-	var listener net.Listener
-	err := to.Do(func() error {
-		var err error
-		listener, err = (&net.ListenConfig{}).Listen(d.ctx, "tcp", net.JoinHostPort(addr, "0"))
-		return err
-	})
+	listener, err := to.Listen(d.ctx, addr)
 	if err != nil {
 		return 0, err
 	}
 	defer listener.Close()
 	defer context.AfterFunc(d.ctx, func() { listener.Close() })()
-	var conn net.Conn
-	err = from.Do(func() error {
-		var err error
-		conn, err = (&net.Dialer{Timeout: 10 * time.Second}).DialContext(d.ctx, "tcp", listener.Addr().String())
-		return err
-	})
+	conn, err := from.Dial(d.ctx, listener.Addr())
 	if err != nil {
 		return 0, err
 	}

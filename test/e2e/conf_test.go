@@ -13,9 +13,7 @@ type m = map[string]any
 
 // Codes that the tests expect; docs/errors.md explains them.
 const (
-	codeUndecodable  = 6
 	codeEnvironment  = 4
-	codeIO           = 5
 	codeConfig       = 7
 	codeNetns        = 8
 	codeTryLater     = 11

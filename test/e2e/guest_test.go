@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -160,12 +159,8 @@ func readFile(t *testing.T, path string) string {
 func sendIntact(t *testing.T, from, to *netns.Netns, addr string) {
 	t.Helper()
 	const size = 20_000_000
-	var listener net.Listener
-	if err := to.Do(func() error {
-		var err error
-		listener, err = net.Listen("tcp", net.JoinHostPort(addr, "0"))
-		return err
-	}); err != nil {
+	listener, err := to.Listen(t.Context(), addr)
+	if err != nil {
 		t.Fatal(err)
 	}
 	defer listener.Close()
@@ -185,12 +180,8 @@ func sendIntact(t *testing.T, from, to *netns.Netns, addr string) {
 	for i := range data {
 		data[i] = byte(i * i >> 8)
 	}
-	var conn net.Conn
-	if err := from.Do(func() error {
-		var err error
-		conn, err = net.DialTimeout("tcp", listener.Addr().String(), 10*time.Second)
-		return err
-	}); err != nil {
+	conn, err := from.Dial(t.Context(), listener.Addr())
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os/user"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -42,7 +43,6 @@ type Device struct {
 		} `json:"info_data"`
 	} `json:"linkinfo"`
 	Addresses []struct {
-		Family    string `json:"family"`
 		Local     string `json:"local"`
 		Prefix    int    `json:"prefixlen"`
 		Scope     string `json:"scope"`
@@ -79,12 +79,7 @@ func (h *Host) MustDevice(name string) Device {
 
 // Up says whether the device is administratively up.
 func (d Device) Up() bool {
-	for _, flag := range d.Flags {
-		if flag == "UP" {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(d.Flags, "UP")
 }
 
 // Global lists the addresses of global scope, with their prefix length.

@@ -3,6 +3,7 @@ package harness
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os/exec"
@@ -47,12 +48,14 @@ func (h *Host) Attach(a Attach) Attached {
 	}
 	if !a.Hold {
 		out, err := exec.Command(Bin(h.t, "guest"), args...).CombinedOutput()
-		if exit, ok := err.(*exec.ExitError); err != nil && !ok { //nolint:errorlint // exec.Command returns it unwrapped
-			h.t.Fatalf("guest: %v", err)
-		} else if ok {
+		var exit *exec.ExitError
+		switch {
+		case err == nil:
+			return Attached{h: h}
+		case errors.As(err, &exit):
 			return Attached{h: h, Exit: exit.ExitCode(), Stderr: string(out)}
 		}
-		return Attached{h: h}
+		h.t.Fatalf("guest: %v", err)
 	}
 	p := h.StartGuest(append(args, "-hold")...)
 	if p.First == nil {
@@ -160,9 +163,6 @@ func (h *Host) StartVM(args ...string) *VM {
 	h.t.Cleanup(ns.Close)
 	return &VM{GuestProcess: p, NS: ns}
 }
-
-// Stderr is what the guest complained of.
-func (p *GuestProcess) Stderr() string { return p.stderr.String() }
 
 // Pid is the guest's innermost process.
 func (p *GuestProcess) Pid() int {

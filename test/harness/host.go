@@ -30,7 +30,6 @@ type Host struct {
 	Store       string // folder for the IPAM plugins; $STORE in configurations
 	Plugin      string // path of the plugin under test
 	ContainerID string
-	Env         []string // more environment for the plugin
 }
 
 // NewHost makes a host, gone at the end of the test. It skips unless root.
@@ -78,8 +77,7 @@ func Bin(t testing.TB, name string) string {
 // replaced in the configuration.
 func (h *Host) Run(verb, ifname, conf string, env ...string) Got {
 	h.t.Helper()
-	cmd := h.Command(verb, ifname, conf, env...)
-	return h.finish(cmd)
+	return h.Finish(h.Command(verb, ifname, conf, env...))
 }
 
 // Command is the plugin's process, not yet started, as Run starts it.
@@ -95,11 +93,12 @@ func (h *Host) Command(verb, ifname, conf string, env ...string) *exec.Cmd {
 		"CNI_NETNS=" + h.Pod.Path(),
 		"CNI_IFNAME=" + ifname,
 		"CNI_PATH=" + BinDir(h.t),
-	}, append(h.Env, env...)...)
+	}, env...)
 	return cmd
 }
 
-func (h *Host) finish(cmd *exec.Cmd) Got {
+// Finish runs a Command to its end.
+func (h *Host) Finish(cmd *exec.Cmd) Got {
 	h.t.Helper()
 	var out, errOut bytes.Buffer
 	if cmd.Stdout == nil {
@@ -117,12 +116,6 @@ func (h *Host) finish(cmd *exec.Cmd) Got {
 		h.t.Fatalf("run %s: %v", cmd.Path, err)
 	}
 	return Got{t: h.t, Exit: cmd.ProcessState.ExitCode(), Stdout: out.String(), Stderr: errOut.String()}
-}
-
-// Finish runs a Command to its end.
-func (h *Host) Finish(cmd *exec.Cmd) Got {
-	h.t.Helper()
-	return h.finish(cmd)
 }
 
 // Expand replaces $STORE and $NETNS.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"unsafe"
@@ -130,7 +131,7 @@ func (tr *tracer) stopped(thread int, status unix.WaitStatus) int {
 
 func (tr *tracer) enter(thread int) {
 	point, err := entry(thread)
-	if err != nil || !tr.counts(point.Number) || !sameProcess(thread, tr.pid) || tr.point != nil {
+	if err != nil || !slices.Contains(tr.calls, point.Number) || !sameProcess(thread, tr.pid) || tr.point != nil {
 		return // killed meanwhile, or not one of ours
 	}
 	tr.seen++
@@ -138,15 +139,6 @@ func (tr *tracer) enter(thread int) {
 		tr.point = point
 		_ = unix.Kill(tr.pid, unix.SIGKILL) // it is stopped, and so is there
 	}
-}
-
-func (tr *tracer) counts(number uint64) bool {
-	for _, c := range tr.calls {
-		if c == number {
-			return true
-		}
-	}
-	return false
 }
 
 // entry reads the call that a thread is about to make (ptrace(2), PTRACE_GET_SYSCALL_INFO).

@@ -4,11 +4,14 @@ package netns
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"runtime"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -73,6 +76,28 @@ func (n *Netns) Output(name string, args ...string) (string, error) {
 		return out.String(), fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, out.String())
 	}
 	return out.String(), nil
+}
+
+// Listen listens for TCP in the namespace, on a port of the kernel's choice.
+func (n *Netns) Listen(ctx context.Context, address string) (net.Listener, error) {
+	var listener net.Listener
+	err := n.Do(func() error {
+		var err error
+		listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(address, "0"))
+		return err
+	})
+	return listener, err
+}
+
+// Dial connects to a Listener from within the namespace.
+func (n *Netns) Dial(ctx context.Context, to net.Addr) (net.Conn, error) {
+	var conn net.Conn
+	err := n.Do(func() error {
+		var err error
+		conn, err = (&net.Dialer{Timeout: 10 * time.Second}).DialContext(ctx, "tcp", to.String())
+		return err
+	})
+	return conn, err
 }
 
 // onThread runs f on a locked thread that is never used again.
