@@ -17,6 +17,9 @@ type Settings struct {
 	MAC        net.HardwareAddr
 	TxQueueLen int  // packets
 	Master     int  // index of the bridge whose port it becomes
+	Isolated   bool // as a port of that bridge it reaches no other isolated one
+	Promisc    bool // IFF_PROMISC
+	AllMulti   bool // IFF_ALLMULTI
 	ARPNotify  bool // announce the addresses whenever the link comes up (sysctl arp_notify)
 }
 
@@ -25,21 +28,76 @@ const ipv4DevconfARPNotify = 22
 
 // Configure applies all settings and brings the device up, in one request. The
 // kernel stops at the first that it refuses and keeps those before it; the
-// error names it.
+// error names it. (A port that is to be isolated takes two more: it comes up when
+// it is.)
 // Source: Linux 6.12, net/core/rtnetlink.c, do_setlink.
 func (c *Conn) Configure(index int, s Settings) error {
-	req := c.request(unix.RTM_SETLINK, unix.NLM_F_ACK)
-	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
-	msg.Index = int32(index)
-	msg.Flags, msg.Change = unix.IFF_UP, unix.IFF_UP
-	req.AddData(msg)
-	for _, attr := range s.attributes() {
-		req.AddData(attr)
+	if s.Isolated {
+		return c.configureIsolated(index, s)
 	}
-	if _, err := execute(req, 0); err != nil {
+	if err := c.setLink(index, s.flags()|unix.IFF_UP, s.attributes()...); err != nil {
 		return fmt.Errorf("set %s: %w", c.refused(index, s), err)
 	}
 	return nil
+}
+
+func (c *Conn) configureIsolated(index int, s Settings) error {
+	if err := c.setLink(index, s.flags(), s.attributes()...); err != nil {
+		return fmt.Errorf("set %s: %w", c.refused(index, s), err)
+	}
+	if err := c.isolate(index); err != nil {
+		return fmt.Errorf("set isolated: %w", err)
+	}
+	if err := c.setLink(index, unix.IFF_UP, s.announcement()...); err != nil {
+		return fmt.Errorf("set link up: %w", err)
+	}
+	return nil
+}
+
+// SetAlias gives a device an alias and nothing else.
+func (c *Conn) SetAlias(index int, alias string) error {
+	if err := c.setLink(index, 0, nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(alias))); err != nil {
+		return fmt.Errorf("set alias %q: %w", alias, err)
+	}
+	return nil
+}
+
+// setLink sets the given flags, leaves the others, and applies the attributes.
+func (c *Conn) setLink(index int, flags uint32, attrs ...*nl.RtAttr) error {
+	req := c.request(unix.RTM_SETLINK, unix.NLM_F_ACK)
+	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	msg.Index = int32(index)
+	msg.Flags, msg.Change = flags, flags
+	req.AddData(msg)
+	for _, attr := range attrs {
+		req.AddData(attr)
+	}
+	_, err := execute(req, 0)
+	return err
+}
+
+// isolate needs a port: the setting belongs to the bridge (net/bridge/br_netlink.c, br_setport).
+func (c *Conn) isolate(index int) error {
+	req := c.request(unix.RTM_SETLINK, unix.NLM_F_ACK)
+	msg := nl.NewIfInfomsg(unix.AF_BRIDGE)
+	msg.Index = int32(index)
+	req.AddData(msg)
+	port := nl.NewRtAttr(unix.IFLA_PROTINFO|unix.NLA_F_NESTED, nil)
+	port.AddRtAttr(nl.IFLA_BRPORT_ISOLATED, nl.Uint8Attr(1))
+	req.AddData(port)
+	_, err := execute(req, 0)
+	return err
+}
+
+func (s Settings) flags() uint32 {
+	flags := uint32(0)
+	if s.Promisc {
+		flags |= unix.IFF_PROMISC
+	}
+	if s.AllMulti {
+		flags |= unix.IFF_ALLMULTI
+	}
+	return flags
 }
 
 func (s Settings) attributes() []*nl.RtAttr {
@@ -59,13 +117,21 @@ func (s Settings) attributes() []*nl.RtAttr {
 	if s.Master != 0 {
 		attrs = append(attrs, nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(s.Master))))
 	}
-	if s.ARPNotify {
-		families := nl.NewRtAttr(unix.IFLA_AF_SPEC, nil)
-		conf := families.AddRtAttr(unix.AF_INET, nil).AddRtAttr(unix.IFLA_INET_CONF, nil)
-		conf.AddRtAttr(ipv4DevconfARPNotify, nl.Uint32Attr(1))
-		attrs = append(attrs, families)
+	if !s.Isolated { // that one is not up yet
+		attrs = append(attrs, s.announcement()...)
 	}
 	return attrs
+}
+
+// announcement goes with the request that brings the device up.
+func (s Settings) announcement() []*nl.RtAttr {
+	if !s.ARPNotify {
+		return nil
+	}
+	families := nl.NewRtAttr(unix.IFLA_AF_SPEC, nil)
+	conf := families.AddRtAttr(unix.AF_INET, nil).AddRtAttr(unix.IFLA_INET_CONF, nil)
+	conf.AddRtAttr(ipv4DevconfARPNotify, nl.Uint32Attr(1))
+	return []*nl.RtAttr{families}
 }
 
 // refused finds, after a failed Configure, the first setting that the device
@@ -82,7 +148,7 @@ func (c *Conn) refused(index int, s Settings) string {
 		return fmt.Sprintf("mtu %d", s.MTU)
 	case link.Alias != s.Alias:
 		return fmt.Sprintf("alias %q", s.Alias)
-	case !link.Up:
+	case !link.Up && !s.Isolated:
 		return "link up"
 	case link.Master != s.Master:
 		return fmt.Sprintf("master %d", s.Master)

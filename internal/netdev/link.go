@@ -22,10 +22,13 @@ type Link struct {
 	Alias      string
 	Kind       string // IFLA_INFO_KIND: "tun", "bridge", "veth"…
 	Up         bool   // IFF_UP, the administrative state
+	Promisc    bool   // IFF_PROMISC
+	AllMulti   bool   // IFF_ALLMULTI
 	MAC        net.HardwareAddr
 	MTU        int  // bytes
 	TxQueueLen int  // packets
 	Master     int  // index of the bridge whose port it is; 0: none
+	Isolated   bool // a port that reaches no other isolated port of its bridge
 	Tun        *Tun // nil: not a device of /dev/net/tun
 }
 
@@ -129,7 +132,10 @@ func parseLink(msg []byte) (*Link, error) {
 	if err != nil {
 		return nil, err
 	}
-	link := &Link{Index: int(info.Index), Up: info.Flags&unix.IFF_UP != 0}
+	link := &Link{
+		Index: int(info.Index), Up: info.Flags&unix.IFF_UP != 0,
+		Promisc: info.Flags&unix.IFF_PROMISC != 0, AllMulti: info.Flags&unix.IFF_ALLMULTI != 0,
+	}
 	for _, attr := range attrs {
 		switch attr.Attr.Type {
 		case unix.IFLA_IFNAME:
@@ -165,6 +171,8 @@ func (l *Link) parseInfo(value []byte) error {
 			l.Kind = str(attr.Value)
 		case unix.IFLA_INFO_DATA:
 			data = attr.Value
+		case nl.IFLA_INFO_SLAVE_DATA: // of a bridge: only that has this attribute
+			l.Isolated = u8(attribute(attr.Value, nl.IFLA_BRPORT_ISOLATED)) != 0
 		}
 	}
 	if l.Kind != "tun" {
@@ -212,6 +220,13 @@ func u8(b []byte) uint8 {
 		return 0
 	}
 	return b[0]
+}
+
+func u64(b []byte) uint64 {
+	if len(b) < 8 {
+		return 0
+	}
+	return binary.NativeEndian.Uint64(b)
 }
 
 func u32(b []byte) uint32 {

@@ -1,0 +1,97 @@
+package netdev
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// Handles and parents, include/uapi/linux/pkt_sched.h.
+const (
+	rootParent    = math.MaxUint32       // TC_H_ROOT
+	ingressParent = math.MaxUint32 - 0xe // TC_H_INGRESS
+	ingressHandle = 0xffff0000
+)
+
+// RedirectReceived sends all that a device receives out through another one, an
+// ifb, which hands it back to the stack as received by the first.
+// Source: Linux 6.12, net/sched/act_mirred.c; drivers/net/ifb.c.
+func (c *Conn) RedirectReceived(index, to int) error {
+	err := c.addQdisc(&nl.TcMsg{Ifindex: int32(index), Parent: ingressParent, Handle: ingressHandle}, "ingress", nil)
+	if err != nil {
+		return fmt.Errorf("redirect to device %d: %w", to, err)
+	}
+	req := c.request(unix.RTM_NEWTFILTER, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK)
+	const first, everyProtocol = 1 << 16, unix.ETH_P_ALL<<8&0xff00 | unix.ETH_P_ALL>>8 // priority; network byte order
+	req.AddData(&nl.TcMsg{Ifindex: int32(index), Parent: ingressHandle, Info: first | everyProtocol})
+	req.AddData(nl.NewRtAttr(nl.TCA_KIND, nl.ZeroTerminated("u32")))
+	req.AddData(everythingTo(to))
+	if _, err := execute(req, 0); err != nil {
+		return fmt.Errorf("redirect to device %d: filter u32 with action mirred: %w", to, err)
+	}
+	return nil
+}
+
+// everythingTo is a u32 filter whose one key has an empty mask, and its action.
+func everythingTo(device int) *nl.RtAttr {
+	const (
+		terminal = 1 // TC_U32_TERMINAL, include/uapi/linux/pkt_cls.h
+		egress   = 1 // TCA_EGRESS_REDIR, include/uapi/linux/tc_act/tc_mirred.h
+		stolen   = 4 // TC_ACT_STOLEN, include/uapi/linux/pkt_cls.h
+	)
+	options := nl.NewRtAttr(nl.TCA_OPTIONS, nil)
+	every := nl.TcU32Sel{Flags: terminal, Nkeys: 1, Keys: []nl.TcU32Key{{}}}
+	options.AddRtAttr(nl.TCA_U32_SEL, every.Serialize())
+	action := options.AddRtAttr(nl.TCA_U32_ACT, nil).AddRtAttr(nl.TCA_ACT_TAB, nil)
+	action.AddRtAttr(nl.TCA_ACT_KIND, nl.ZeroTerminated("mirred"))
+	parms := make([]byte, sizeofMirred)
+	binary.NativeEndian.PutUint32(parms[mirredAction:], stolen)
+	binary.NativeEndian.PutUint32(parms[mirredEaction:], egress)
+	binary.NativeEndian.PutUint32(parms[mirredDevice:], uint32(device))
+	action.AddRtAttr(nl.TCA_ACT_OPTIONS, nil).AddRtAttr(nl.TCA_MIRRED_PARMS, parms)
+	return options
+}
+
+// struct tc_mirred, include/uapi/linux/tc_act/tc_mirred.h: seven times 32 bits. (That
+// of package nl takes two bytes more than there are.)
+const (
+	sizeofMirred  = 28
+	mirredAction  = 8
+	mirredEaction = 20
+	mirredDevice  = 24
+)
+
+// RedirectOf is the device to which [Conn.RedirectReceived] sends what another one
+// receives; 0: no filter does.
+func (c *Conn) RedirectOf(index int) (int, error) {
+	msgs, err := c.dumpTc(unix.RTM_GETTFILTER, unix.RTM_NEWTFILTER, &nl.TcMsg{Ifindex: int32(index), Parent: ingressHandle})
+	if err != nil {
+		return 0, fmt.Errorf("list filters of device %d: %w", index, err)
+	}
+	for _, msg := range msgs {
+		if msg.kind != "u32" {
+			continue
+		}
+		if to := redirectTarget(msg.options); to != 0 {
+			return to, nil
+		}
+	}
+	return 0, nil
+}
+
+// redirectTarget follows the attributes that everythingTo makes; 0: it is another filter.
+func redirectTarget(options []byte) int {
+	actions := attribute(options, nl.TCA_U32_ACT)
+	action := attribute(actions, nl.TCA_ACT_TAB)
+	if str(attribute(action, nl.TCA_ACT_KIND)) != "mirred" {
+		return 0
+	}
+	parms := attribute(attribute(action, nl.TCA_ACT_OPTIONS), nl.TCA_MIRRED_PARMS)
+	if len(parms) < sizeofMirred {
+		return 0
+	}
+	return int(u32(parms[mirredDevice:]))
+}

@@ -1,0 +1,67 @@
+package netdev
+
+import (
+	"fmt"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+func (c *Conn) addQdisc(header *nl.TcMsg, kind string, options *nl.RtAttr) error {
+	req := c.request(unix.RTM_NEWQDISC, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK)
+	req.AddData(header)
+	req.AddData(nl.NewRtAttr(nl.TCA_KIND, nl.ZeroTerminated(kind)))
+	if options != nil {
+		req.AddData(options)
+	}
+	if _, err := execute(req, 0); err != nil {
+		return fmt.Errorf("qdisc %s: %w", kind, err)
+	}
+	return nil
+}
+
+// tcMessage is a qdisc or a filter.
+type tcMessage struct {
+	header  *nl.TcMsg
+	kind    string
+	options []byte // attributes, which depend on the kind
+}
+
+// dumpTc lists qdiscs or filters; of qdiscs the kernel lists those of every device.
+func (c *Conn) dumpTc(ask int, answer uint16, header *nl.TcMsg) ([]tcMessage, error) {
+	return dump(func() ([]tcMessage, error) {
+		req := c.request(ask, unix.NLM_F_DUMP)
+		req.AddData(header)
+		msgs, err := execute(req, answer)
+		if err != nil {
+			return nil, err
+		}
+		list := make([]tcMessage, 0, len(msgs))
+		for _, msg := range msgs {
+			if len(msg) < nl.SizeofTcMsg {
+				return nil, fmt.Errorf("message of %d bytes", len(msg))
+			}
+			attrs := msg[nl.SizeofTcMsg:]
+			list = append(list, tcMessage{
+				header: nl.DeserializeTcMsg(msg), kind: str(attribute(attrs, nl.TCA_KIND)), options: attribute(attrs, nl.TCA_OPTIONS),
+			})
+		}
+		return list, nil
+	})
+}
+
+// attribute is the value of one attribute of a list; nil: it is not there, or the list is none.
+func attribute(list []byte, kind uint16) []byte {
+	attrs, err := nl.ParseRouteAttr(list)
+	if err != nil {
+		return nil // the kernel's own messages are lists
+	}
+	for _, attr := range attrs {
+		if attr.Attr.Type&nlaTypeMask == kind {
+			return attr.Value
+		}
+	}
+	return nil
+}
+
+const nlaTypeMask = ^uint16(unix.NLA_F_NESTED | unix.NLA_F_NET_BYTEORDER)
