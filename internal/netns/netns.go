@@ -31,6 +31,28 @@ type Sandbox struct {
 	path string
 }
 
+// New makes an empty namespace, which ends with the Sandbox and what uses it.
+func New() (*Sandbox, error) {
+	const path = "made for a trial"
+	unshare := func() (func() error, error) {
+		return move(path, func() error { return unix.Unshare(unix.CLONE_NEWNET) })
+	}
+	var sandbox *Sandbox
+	err := elsewhere(unshare, func() error {
+		var err error
+		sandbox, err = Open(ownPath)
+		return err
+	})
+	if err != nil {
+		if sandbox != nil {
+			sandbox.Close()
+		}
+		return nil, err
+	}
+	sandbox.path = path
+	return sandbox, nil
+}
+
 // Open opens the namespace at path. Errors: fs.ErrNotExist; ErrNotNamespace for
 // anything else that can be opened.
 func Open(path string) (*Sandbox, error) {
@@ -66,23 +88,36 @@ func isNetns(fd int) error {
 
 // IsOwn says whether it is the namespace of this process.
 func (s *Sandbox) IsOwn() (bool, error) {
-	var own, sandbox unix.Stat_t
+	var own unix.Stat_t
 	if err := unix.Stat(ownPath, &own); err != nil {
 		return false, fmt.Errorf("stat own network namespace: %w", err)
 	}
-	if err := unix.Fstat(s.fd, &sandbox); err != nil {
-		return false, fmt.Errorf("stat network namespace %s: %w", s.path, err)
-	}
-	return own.Dev == sandbox.Dev && own.Ino == sandbox.Ino, nil
+	inode, err := s.Inode()
+	return err == nil && inode == own.Ino, err
 }
+
+// Inode tells a namespace from all others, as long as it is open.
+func (s *Sandbox) Inode() (uint64, error) {
+	var stat unix.Stat_t
+	if err := unix.Fstat(s.fd, &stat); err != nil {
+		return 0, fmt.Errorf("stat network namespace %s: %w", s.path, err)
+	}
+	return stat.Ino, nil
+}
+
+// Path is where it was found.
+func (s *Sandbox) Path() string { return s.path }
 
 // Do runs f on a locked thread that is in the namespace. A goroutine that f
 // starts runs elsewhere. The thread returns to where it was, or ends here.
-func (s *Sandbox) Do(f func() error) error {
+func (s *Sandbox) Do(f func() error) error { return elsewhere(s.enter, f) }
+
+// elsewhere runs f on a locked thread between enter and the way back that it returned.
+func elsewhere(enter func() (func() error, error), f func() error) error {
 	result := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
-		leave, err := s.enter()
+		leave, err := enter()
 		if err != nil {
 			result <- err // still locked: the thread ends with this goroutine
 			return
@@ -100,16 +135,21 @@ func (s *Sandbox) Do(f func() error) error {
 
 // enter moves the calling thread, and returns the way back.
 func (s *Sandbox) enter() (func() error, error) {
+	return move(s.path, func() error { return unix.Setns(s.fd, unix.CLONE_NEWNET) })
+}
+
+// move takes the calling thread into another namespace, and returns the way back.
+func move(path string, in func() error) (func() error, error) {
 	own, err := openRetry(ownPath, unix.O_RDONLY|unix.O_CLOEXEC)
 	if err != nil {
-		return nil, fmt.Errorf("network namespace %s %w: open own: %w", s.path, ErrEnter, err)
+		return nil, fmt.Errorf("network namespace %s %w: open own: %w", path, ErrEnter, err)
 	}
-	if err := unix.Setns(s.fd, unix.CLONE_NEWNET); err != nil {
-		return nil, errors.Join(fmt.Errorf("network namespace %s %w: %w", s.path, ErrEnter, err), unix.Close(own))
+	if err := in(); err != nil {
+		return nil, errors.Join(fmt.Errorf("network namespace %s %w: %w", path, ErrEnter, err), unix.Close(own))
 	}
 	return func() error {
 		if err := unix.Setns(own, unix.CLONE_NEWNET); err != nil {
-			return errors.Join(fmt.Errorf("network namespace %s %w and left again: %w", s.path, ErrEnter, err), unix.Close(own))
+			return errors.Join(fmt.Errorf("network namespace %s %w and left again: %w", path, ErrEnter, err), unix.Close(own))
 		}
 		if err := unix.Close(own); err != nil {
 			return fmt.Errorf("close own network namespace: %w", err)
