@@ -28,6 +28,7 @@ func main() {
 		Add:    func(args *skel.CmdArgs) error { return plugin.Add(args, os.Stdout) },
 		Del:    plugin.Del,
 		Check:  plugin.Check,
+		GC:     plugin.GC,
 		Status: plugin.Status,
 	}, version.All, "CNI plugin tap "+buildVersion)
 }

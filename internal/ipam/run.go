@@ -61,6 +61,12 @@ func (p *Plugin) Status(ctx context.Context, call Call) error {
 	return err
 }
 
+// GC releases what no valid attachment has.
+func (p *Plugin) GC(ctx context.Context, call Call) error {
+	_, err := p.run(ctx, "GC", call)
+	return err
+}
+
 // Check asks whether the reservation is still there.
 func (p *Plugin) Check(ctx context.Context, call Call) error {
 	_, err := p.run(ctx, "CHECK", call)

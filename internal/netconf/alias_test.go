@@ -6,25 +6,27 @@ import (
 )
 
 func TestAlias(t *testing.T) {
-	// printf %s "$(printf 'x%.0s' $(seq 111))" | sha256sum
-	const hashOf111x = "#5ba60613dba318e9ed9020301e5dc59c721c19d82862e4d03718708aa75d2bad"
+	// printf %s "$(printf 'x%.0s' $(seq 108))" | sha256sum
+	const hashOf108x = "#b3f4776624ede9f8a366bea4226f271ba037a61287a6285b159881ffff0fe73b"
 	x := func(n int) string { return strings.Repeat("x", n) }
 	tests := []struct {
-		name                string
-		network, id, ifName string
-		want                string
+		name                         string
+		network, id, ifName, tapName string
+		want                         string
 	}{
-		{"short", "vms", "0123abcd", "net1", "tap/vms/0123abcd/net1"},
-		{"network at the limit", x(110), "id", "net1", "tap/" + x(110) + "/id/net1"},
-		{"network beyond", x(111), "id", "net1", "tap/" + hashOf111x + "/id/net1"},
-		{"container ID at the limit", "vms", x(110), "net1", "tap/vms/" + x(110) + "/net1"},
-		{"container ID beyond", "vms", x(111), "net1", "tap/vms/" + hashOf111x + "/net1"},
-		{"both beyond", x(111), x(111), "net1", "tap/" + hashOf111x + "/" + hashOf111x + "/net1"},
+		{"short", "vms", "0123abcd", "net1", "", "tap/vms/0123abcd/net1"},
+		{"tapName of the interface", "vms", "0123abcd", "net1", "net1", "tap/vms/0123abcd/net1"},
+		{"tapName of its own", "vms", "0123abcd", "net1", "tap0", "tap/vms/0123abcd/net1/tap0"},
+		{"network at the limit", x(107), "id", "net1", "", "tap/" + x(107) + "/id/net1"},
+		{"network beyond", x(108), "id", "net1", "", "tap/" + hashOf108x + "/id/net1"},
+		{"container ID at the limit", "vms", x(107), "net1", "", "tap/vms/" + x(107) + "/net1"},
+		{"container ID beyond", "vms", x(108), "net1", "", "tap/vms/" + hashOf108x + "/net1"},
+		{"both beyond", x(108), x(108), "net1", "", "tap/" + hashOf108x + "/" + hashOf108x + "/net1"},
+		{"both beyond and tapName", x(108), x(108), "net1", "tap0", "tap/" + hashOf108x + "/" + hashOf108x + "/net1/tap0"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			conf := &Config{Network: tt.network, ContainerID: tt.id, IfName: tt.ifName}
-			if got := conf.Alias(); got != tt.want {
+			if got := aliasOf(tt.network, tt.id, tt.ifName, tt.tapName); got != tt.want {
 				t.Errorf("Alias\nwant %s\ngot  %s", tt.want, got)
 			}
 		})
@@ -33,12 +35,17 @@ func TestAlias(t *testing.T) {
 
 func TestAliasFitsTheKernel(t *testing.T) {
 	const most = 255 // IFALIASZ less its NUL
-	for _, length := range []int{1, 64, 65, 109, 110, 111, 112, 253, 4096} {
+	longest := 0
+	for _, length := range []int{1, 64, 65, 106, 107, 108, 109, 110, 111, 253, 4096} {
 		field := strings.Repeat("x", length)
-		conf := &Config{Network: field, ContainerID: field, IfName: strings.Repeat("i", 15)}
-		if got := len(conf.Alias()); got > most {
+		alias := aliasOf(field, field, strings.Repeat("i", 15), strings.Repeat("t", 15))
+		if got := max(len(alias), len(EgressAlias(alias))); got > most {
 			t.Errorf("length of the alias of fields of %d bytes\nwant at most %d\ngot  %d", length, most, got)
 		}
+		longest = max(longest, len(alias))
+	}
+	if longest < 240 {
+		t.Errorf("longest alias: names are hashed although they would fit\nwant about %d bytes\ngot  %d", most, longest)
 	}
 }
 
@@ -62,16 +69,115 @@ func TestAliasTellsAttachmentsApart(t *testing.T) {
 		{Network: "b", ContainerID: long, IfName: "c"},
 		{Network: long + "y", ContainerID: "b", IfName: "c"},
 		{Network: long + "z", ContainerID: "b", IfName: "c"},
-		{Network: long[:110], ContainerID: "b", IfName: "c"},
-		{Network: long[:111], ContainerID: "b", IfName: "c"},
+		{Network: long[:107], ContainerID: "b", IfName: "c"},
+		{Network: long[:108], ContainerID: "b", IfName: "c"},
 		{Network: strings.TrimPrefix(aliasField(long), "#"), ContainerID: "b", IfName: "c"}, // named like a hash
+		{Network: "a", ContainerID: "b", IfName: "c", Tap: Tap{Name: "d"}},
+		{Network: "a", ContainerID: "b", IfName: "c", Tap: Tap{Name: "d1"}},
+		{Network: "a", ContainerID: "b", IfName: "d", Tap: Tap{Name: "c"}},
+		{Network: "b", ContainerID: "c", IfName: "d", Tap: Tap{Name: "a"}},
+		{Network: "tap", ContainerID: "a", IfName: "b", Tap: Tap{Name: "c"}},
+		{Network: long, ContainerID: "b", IfName: "c", Tap: Tap{Name: "d"}},
 	}
-	seen := map[string]Config{}
+	aliases, egress := map[string]Config{}, map[string]Config{}
 	for _, conf := range attachments {
+		if conf.Tap.Name == "" {
+			conf.Tap.Name = conf.IfName
+		}
 		alias := conf.Alias()
-		if other, taken := seen[alias]; taken {
+		if other, taken := aliases[alias]; taken {
 			t.Errorf("alias %s\nwant one attachment\ngot  %+v and %+v", alias, other, conf)
 		}
-		seen[alias] = conf
+		aliases[alias] = conf
+		name := EgressName(alias)
+		if other, taken := egress[name]; taken {
+			t.Errorf("egress device %s\nwant one attachment\ngot  %+v and %+v", name, other, conf)
+		}
+		egress[name] = conf
+	}
+}
+
+func TestEgressNameIsAnInterfaceName(t *testing.T) {
+	x := strings.Repeat("x", 4096)
+	aliases := []string{
+		aliasOf("a", "b", "c", ""),
+		aliasOf("a", "b", "c", "d"),
+		aliasOf("vms", "0123abcd", "net1", "tap0"),
+		aliasOf("VMS.Guests_1-2", "id", "\x01", `a\b"c'`),
+		aliasOf(x, x, strings.Repeat("i", 15), strings.Repeat("t", 15)),
+		aliasOf("tap", "tap", "tap", "ifb"),
+		"", "tap", "tap/vms", "///", "uplink", x, "\x00\xff", // none of ours, and no panic
+	}
+	for _, alias := range aliases {
+		name := EgressName(alias)
+		if len(name) != 15 || !strings.HasPrefix(name, "ifb") || !kernelTakes(name) {
+			t.Errorf("EgressName(%.80q)\nwant ifb and 12 more bytes of an interface name\ngot  %q", alias, name)
+		}
+		if strings.ToLower(name) != name {
+			t.Errorf("EgressName(%.80q)\nwant lower case\ngot  %q", alias, name)
+		}
+	}
+}
+
+// A later version of the plugin has to find what this one made. In lower case:
+// printf vms | openssl sha256 -binary | base32 | head -c5
+// printf tap/vms/0123abcd/net1 | openssl sha256 -binary | base32 | head -c7
+func TestEgressNameStays(t *testing.T) {
+	tests := []struct{ alias, want string }{
+		{"tap/vms/0123abcd/net1", "ifbwbvkgy6faz5f"},
+		{"tap/vms/0123abcd/net1/tap0", "ifbwbvkgirkekmg"},
+	}
+	for _, tt := range tests {
+		for range 2 { // equal for equal aliases
+			if got := EgressName(tt.alias); got != tt.want {
+				t.Errorf("EgressName(%s)\nwant %s\ngot  %s", tt.alias, tt.want, got)
+			}
+		}
+	}
+}
+
+// The network's part of the name is what GC knows of a device without alias.
+func TestEgressNameBeginsWithTheNetwork(t *testing.T) {
+	const network = len("ifb") + 5
+	x := strings.Repeat("x", 200)
+	vms := EgressName(aliasOf("vms", "id", "net1", ""))[:network]
+	for _, alias := range []string{aliasOf("vms", "id2", "net1", ""), aliasOf("vms", "id", "net2", "tap0"), aliasOf("vms", x, "net1", "")} {
+		if got := EgressName(alias); !strings.HasPrefix(got, vms) {
+			t.Errorf("EgressName(%s)\nwant %s…\ngot  %s", alias, vms, got)
+		}
+	}
+	for _, name := range []string{"vm", "vms2", "VMS", "v.s", x, x + "x"} {
+		if got := EgressName(aliasOf(name, "id", "net1", "")); strings.HasPrefix(got, vms) {
+			t.Errorf("EgressName in %s\nwant another beginning than that of vms, %s\ngot  %s", name, vms, got)
+		}
+	}
+}
+
+func TestEgressNameTellsTapNamesApart(t *testing.T) {
+	seen := map[string]string{}
+	for _, tapName := range []string{"", "tap0", "tap1", "TAP0", "tap", "tap00", "net2"} {
+		name := EgressName(aliasOf("vms", "0123abcd", "net1", tapName))
+		if other, taken := seen[name]; taken {
+			t.Errorf("EgressName of tapName %q\nwant another than that of %q\ngot  %s", tapName, other, name)
+		}
+		seen[name] = tapName
+	}
+	if plain, same := aliasOf("vms", "0123abcd", "net1", ""), aliasOf("vms", "0123abcd", "net1", "net1"); EgressName(plain) != EgressName(same) {
+		t.Errorf("EgressName where tapName is the interface's\nwant %s\ngot  %s", EgressName(plain), EgressName(same))
+	}
+}
+
+func TestEgressAlias(t *testing.T) {
+	tests := []struct{ name, alias, want string }{
+		{"four fields", "tap/vms/0123abcd/net1", "ifb/vms/0123abcd/net1"},
+		{"five fields", "tap/vms/0123abcd/net1/tap0", "ifb/vms/0123abcd/net1/tap0"},
+		{"network of the plugin's name", "tap/tap/tap/tap", "ifb/tap/tap/tap"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := EgressAlias(tt.alias); got != tt.want {
+				t.Errorf("EgressAlias\nwant %s\ngot  %s", tt.want, got)
+			}
+		})
 	}
 }

@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/containernetworking/cni/pkg/skel"
 	current "github.com/containernetworking/cni/pkg/types/100"
@@ -18,6 +20,11 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(vmsWith(`"mac": "02:00:00:00:00:01", "selinuxcontext": "u:r:t:s0", "bridge": "br0", "ipam": {"type": "host-local"}`)), "", "default", "0")
 	f.Add([]byte(vmsWith(`"args": {"cni": {"mac": "1"}}, "runtimeConfig": {"mac": "02-00-00-00-00-01"}, "dns": {"search": [""]}`)), "", "voilà", "0")
 	f.Add([]byte(vmsWith(`"prevResult": {"interfaces": [{"name": "net1"}], "ips": [{"address": "::1/128", "interface": -1}]}`)), "", "net1", strings.Repeat("f", 111))
+	f.Add([]byte(vmsWith(`"tapName": "tap0", "args": {"cni": {"mac": "02:00:00:00:00:02"}}, `+prevNet1)), "MAC=02:00:00:00:00:03", "net1", "0123")
+	f.Add([]byte(vmsWith(`"tapName": "net1", "bridge": "br0", "isolated": true, "promiscMode": true, "promisc": true, "allmulti": true`)), "", "net1", "0")
+	f.Add([]byte(vmsWith(`"bandwidth": {"ingressRate": 1000000000000000, "ingressBurst": 4294967295, "egressRate": 8, "egressBurst": 640000}`)), "", "net1", "0")
+	f.Add([]byte(vmsWith(`"runtimeConfig": {"bandwidth": {"ingressRate": 0, "egressRate": 7, "egressBurst": 639999}}, "bandwidth": {}`)), "", "net1", "0")
+	f.Add([]byte(vmsWith(`"netnsDirs": ["/run/docker/netns", "/"], "tapName": "..", "promiscMode": false, "promisc": true`)), "", "net1", "0")
 	for version, result := range resultsByVersion {
 		f.Add([]byte(withVersion(`{"name": "vms", "ipam": {"type": "x"}, "prevResult": `+result+`}`, version)), "", "net1", "0")
 	}
@@ -35,8 +42,8 @@ func FuzzParse(f *testing.F) {
 		if err != nil || del == nil {
 			t.Fatalf("ParseDel of what Parse takes\nwant a Config\ngot  %v, %v", del, err)
 		}
-		if del.IPAM != conf.IPAM || del.Alias() != conf.Alias() || (del.PrevResult == nil) != (conf.PrevResult == nil) {
-			t.Errorf("ParseDel and Parse\nwant the same IPAM, alias and prevResult\ngot  %+v\nand  %+v", del, conf)
+		if del.IPAM != conf.IPAM || del.Tap.Name != conf.Tap.Name || del.Alias() != conf.Alias() || (del.PrevResult == nil) != (conf.PrevResult == nil) {
+			t.Errorf("ParseDel and Parse\nwant the same IPAM, tap, alias and prevResult\ngot  %+v\nand  %+v", del, conf)
 		}
 	})
 }
@@ -71,6 +78,10 @@ func wantWithinLimits(t *testing.T, conf *Config) {
 	}{
 		{"cniVersion", conf.CNIVersion != ""},
 		{"CNI_IFNAME", kernelTakes(conf.IfName)},
+		{"tapName", kernelTakes(tap.Name) && (tap.Name == conf.IfName || conf.PrevResult != nil)},
+		{"isolated", !tap.Isolated || tap.Bridge != ""},
+		{"bandwidth", withinLimits(tap.Bandwidth.Ingress) && withinLimits(tap.Bandwidth.Egress)},
+		{"netnsDirs", !slices.ContainsFunc(conf.NetnsDirs, leadsElsewhere)},
 		{"mtu", tap.MTU == 0 || tap.MTU >= 68 && tap.MTU <= 65521},
 		{"txQueueLen", tap.TxQueueLen >= 0 && tap.TxQueueLen <= 65536},
 		{"mac", tap.MAC == nil || len(tap.MAC) == 6 && tap.MAC[0]&1 == 0 && [6]byte(tap.MAC) != zero},
@@ -87,6 +98,15 @@ func wantWithinLimits(t *testing.T, conf *Config) {
 	}
 }
 
+func withinLimits(limit Limit) bool {
+	return limit == Limit{} || limit.Rate >= 8 && limit.Rate <= 1e15 && limit.Burst >= 640e3 && limit.Burst < 8*(1<<32-1)
+}
+
+// leadsElsewhere says whether a path may not be what it looks like.
+func leadsElsewhere(dir string) bool {
+	return !regexp.MustCompile(`^(/[^/\x00]+)+$|^/$`).MatchString(dir) || regexp.MustCompile(`/\.\.?(/|$)`).MatchString(dir)
+}
+
 // kernelTakes says whether a name is one for the kernel, and for it alone.
 func kernelTakes(name string) bool {
 	return len(name) >= 1 && len(name) <= 15 && !regexp.MustCompile(`^(\.|\.\.|all|default)$`).MatchString(name) &&
@@ -97,13 +117,98 @@ func kernelTakes(name string) bool {
 // the network's name and the container ID before any verb runs.
 func wantAlias(t *testing.T, conf *Config) {
 	t.Helper()
-	passes := regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.\-]*$`)
-	if !passes.MatchString(conf.Network) || !passes.MatchString(conf.ContainerID) {
+	if !skeletonTakes(conf.Network) || !skeletonTakes(conf.ContainerID) {
 		return
 	}
-	if alias := conf.Alias(); len(alias) > 255 || strings.Count(alias, "/") != 3 || strings.ContainsAny(alias, "\x00\n") {
-		t.Errorf("alias\nwant at most 255 bytes, 3 slashes, one line\ngot  %q", alias)
+	slashes := 3
+	if conf.Tap.Name != conf.IfName {
+		slashes = 4
 	}
+	alias := conf.Alias()
+	if len(alias) > 255 || strings.Count(alias, "/") != slashes || strings.ContainsAny(alias, "\x00\n") {
+		t.Errorf("alias\nwant at most 255 bytes, %d slashes, one line\ngot  %q", slashes, alias)
+	}
+	if name := EgressName(alias); len(name) != 15 || !kernelTakes(name) {
+		t.Errorf("egress device of %q\nwant an interface name of 15 bytes\ngot  %q", alias, name)
+	}
+}
+
+// skeletonTakes says whether a network's name or a container ID reaches a verb.
+func skeletonTakes(name string) bool {
+	return regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.\-]*$`).MatchString(name)
+}
+
+// What a runtime may pass to GC is judged from one side: nothing of another
+// network is ever garbage of this one.
+func FuzzParseGC(f *testing.F) {
+	for _, list := range []string{`[]`, `null`, `[null]`, `[{}]`, `{}`, `[{"containerID": "0123", "ifname": "net1"}]`,
+		`[{"containerID": "#0123", "ifname": "a/b"}, {"containerID": "0123/net1", "ifname": "tap0"}]`} {
+		f.Add(gcOf("vms", list, "").StdinData, "guests", "0123", "net1", "")
+		f.Add(gcOf("a", `[]`, `"cni.dev/attachments": `+list).StdinData, "a.b", "0123", "net1", "tap0")
+	}
+	f.Add([]byte(vmsWith(`"mtu": 1, "netnsDirs": ["/run/docker/netns"], "ipam": {"type": "static"}, "cni.dev/attachments": []`)), "vms2", "0", "a", "b")
+	f.Add([]byte(vmsWith(`"netnsDirs": ["/a/../b"]`)), "vms", "0", "a", "b")
+	f.Add(gcOf(strings.Repeat("x", 108), `[]`, "").StdinData, strings.Repeat("x", 109), strings.Repeat("f", 108), "net1", "tap0")
+	f.Add(gcOf("", `[]`, "").StdinData, "vms", "0", "net1", "")
+	f.Fuzz(func(t *testing.T, stdin []byte, other, containerID, ifName, tapName string) {
+		conf, inventory, err := ParseGC(&skel.CmdArgs{StdinData: stdin})
+		if err != nil {
+			wantDocumented(t, err)
+			if inventory != nil {
+				t.Errorf("Inventory beside the error %v\nwant nil\ngot  %+v", err, inventory)
+			}
+			return
+		}
+		if slices.ContainsFunc(conf.NetnsDirs, leadsElsewhere) {
+			t.Errorf("NetnsDirs\nwant paths that say where they lead\ngot  %q", conf.NetnsDirs)
+		}
+		inventory.Stale(ifName) // any text may stand on a device
+		inventory.Egress(ifName, tapName)
+		if other == conf.Network || !skeletonTakes(conf.Network) || !skeletonTakes(other) || !skeletonTakes(containerID) || !kernelTakes(ifName) {
+			return
+		}
+		alias := aliasOf(other, containerID, ifName, tapName)
+		if inventory.Stale(alias) {
+			t.Errorf("Stale(%q), which is of the network %s, in %s\nwant false\ngot  true", alias, other, conf.Network)
+		}
+		if name := EgressName(alias); inventory.Egress(name, EgressAlias(alias)) {
+			t.Errorf("Egress(%q, %q), which is of the network %s, in %s\nwant false\ngot  true", name, EgressAlias(alias), other, conf.Network)
+		}
+	})
+}
+
+// What ADD calls its devices, GC finds: as garbage where the runtime does not
+// know the attachment, and only there.
+func FuzzInventory(f *testing.F) {
+	f.Add("vms", "0123abcd", "net1", "")
+	f.Add("vms", "0123abcd", "net1", "tap0")
+	f.Add("a.b", "a-b_c", "voil", `a\b"c'`)
+	f.Add("tap", "tap", "tap", "ifb")
+	f.Add(strings.Repeat("x", 107), strings.Repeat("f", 107), "123456789012345", "543210987654321")
+	f.Add(strings.Repeat("x", 108), strings.Repeat("f", 108), "123456789012345", "543210987654321")
+	f.Fuzz(func(t *testing.T, network, containerID, ifName, tapName string) {
+		if !skeletonTakes(network) || !skeletonTakes(containerID) || !utf8.ValidString(ifName) || !kernelTakes(ifName) ||
+			tapName != "" && !kernelTakes(tapName) {
+			return
+		}
+		known, err := json.Marshal([]map[string]string{{"containerID": containerID, "ifname": ifName}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		alias := aliasOf(network, containerID, ifName, tapName)
+		if inventoryOf(t, network, string(known)).Stale(alias) {
+			t.Errorf("Stale(%q), which is known\nwant false\ngot  true", alias)
+		}
+		inventory := inventoryOf(t, network, `[]`)
+		if !inventory.Stale(alias) {
+			t.Errorf("Stale(%q), which is not known\nwant true\ngot  false", alias)
+		}
+		for _, of := range []string{"", EgressAlias(alias)} {
+			if name := EgressName(alias); !inventory.Egress(name, of) {
+				t.Errorf("Egress(%q, %q) in %s\nwant true\ngot  false", name, of, network)
+			}
+		}
+	})
 }
 
 func FuzzDecodeResult(f *testing.F) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path"
 	"strings"
 	"unicode/utf8"
 
@@ -98,6 +99,72 @@ func (in *stdin) bridge() (string, error) {
 	return name, nil
 }
 
+// isolated needs the port that it is about.
+func (in *stdin) isolated(bridge string) (bool, error) {
+	isolated := false
+	if err := decode("isolated", in.Isolated, &isolated, "true or false"); err != nil {
+		return false, err
+	}
+	if isolated && bridge == "" {
+		return false, &KeyError{
+			Key: "isolated", Value: "true", Allowed: "true together with bridge",
+			Err: errors.New("it is a setting of a bridge's port, and the tap is none"),
+		}
+	}
+	return isolated, nil
+}
+
+// promisc has two names for one flag, those of the bridge and of the tuning plugin.
+func (in *stdin) promisc() (bool, error) {
+	var bridges, tunings *bool
+	if err := decode("promiscMode", in.PromiscMode, &bridges, "true or false"); err != nil {
+		return false, err
+	}
+	if err := decode("promisc", in.Promisc, &tunings, "true or false"); err != nil {
+		return false, err
+	}
+	switch {
+	case bridges == nil && tunings == nil:
+		return false, nil
+	case bridges == nil:
+		return *tunings, nil
+	case tunings != nil && *tunings != *bridges:
+		return false, &KeyError{
+			Key: "promisc", Value: clip(in.Promisc), Allowed: "one of the two",
+			Err: errors.New("contradicts promiscMode, which is the same setting"),
+		}
+	}
+	return *bridges, nil
+}
+
+// tapName is the tap's final name: ifName unless the key names another.
+func (in *stdin) tapName(ifName string) (string, error) {
+	const allowed = "an interface name, at most 15 bytes"
+	var name string
+	if err := decode("tapName", in.TapName, &name, allowed); err != nil || name == "" {
+		return ifName, err
+	}
+	if err := checkInterfaceName(name); err != nil {
+		return ifName, &KeyError{Key: "tapName", Value: clip(in.TapName), Allowed: allowed, Err: err}
+	}
+	return name, nil
+}
+
+// netnsDirs is a tenant's word: the paths must say where they lead.
+func (in *stdin) netnsDirs() ([]string, error) {
+	const allowed = "a list of absolute paths without . and .., such as /run/docker/netns"
+	var dirs []string
+	if err := decode("netnsDirs", in.NetnsDirs, &dirs, allowed); err != nil {
+		return nil, err
+	}
+	for _, dir := range dirs {
+		if !path.IsAbs(dir) || path.Clean(dir) != dir || strings.ContainsRune(dir, 0) {
+			return nil, &KeyError{Key: "netnsDirs", Value: clip(in.NetnsDirs), Allowed: allowed}
+		}
+	}
+	return dirs, nil
+}
+
 // ipamType reads the type only: the rest of the object is the IPAM plugin's.
 func (in *stdin) ipamType() (string, error) {
 	const allowed = `an object whose "type" is the file name of a plugin in CNI_PATH`
@@ -120,7 +187,9 @@ func (in *stdin) ipamType() (string, error) {
 // mac takes the first of the four places that names one (CNI conventions,
 // "Dynamic Plugin specific fields"): the runtime's capability, args.cni,
 // CNI_ARGS, the configuration itself. All four are read, one address is judged.
-func (in *stdin) mac(cniArgs string) (net.HardwareAddr, error) {
+// Where the tap is not the interface that CNI_IFNAME names, args.cni and CNI_ARGS
+// do not speak of it.
+func (in *stdin) mac(cniArgs string, isInterface bool) (net.HardwareAddr, error) {
 	var runtime, cni struct {
 		MAC json.RawMessage `json:"mac"`
 	}
@@ -155,9 +224,9 @@ func (in *stdin) mac(cniArgs string) (net.HardwareAddr, error) {
 	switch {
 	case fromRuntime != "":
 		return macOfKey("runtimeConfig.mac", fromRuntime)
-	case fromCNI != "":
+	case fromCNI != "" && isInterface:
 		return macOfKey("args.cni.mac", fromCNI)
-	case fromArgs != "":
+	case fromArgs != "" && isInterface:
 		mac, err := parseMAC(fromArgs)
 		if err != nil {
 			return nil, &VarError{

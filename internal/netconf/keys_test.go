@@ -1,7 +1,10 @@
 package netconf
 
 import (
+	"encoding/json"
+	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -44,6 +47,27 @@ func TestParseKeyTaken(t *testing.T) {
 		{"bridge empty", `"bridge": ""`, Tap{}},
 		{"bridge null", `"bridge": null`, Tap{}},
 
+		{"isolated true", `"bridge": "br0", "isolated": true`, Tap{Bridge: "br0", Isolated: true}},
+		{"isolated false", `"bridge": "br0", "isolated": false`, Tap{Bridge: "br0"}},
+		{"isolated false without bridge", `"isolated": false`, Tap{}},
+		{"isolated null without bridge", `"isolated": null`, Tap{}},
+
+		{"promiscMode true", `"promiscMode": true`, Tap{Promisc: true}},
+		{"promiscMode false", `"promiscMode": false`, Tap{}},
+		{"promiscMode null", `"promiscMode": null`, Tap{}},
+		{"promisc true", `"promisc": true`, Tap{Promisc: true}},
+		{"promisc false", `"promisc": false`, Tap{}},
+		{"promisc null", `"promisc": null`, Tap{}},
+		{"promiscMode and promisc true", `"promiscMode": true, "promisc": true`, Tap{Promisc: true}},
+		{"promiscMode and promisc false", `"promiscMode": false, "promisc": false`, Tap{}},
+		{"promiscMode null contradicts nothing", `"promiscMode": null, "promisc": true`, Tap{Promisc: true}},
+		{"promisc null contradicts nothing", `"promiscMode": true, "promisc": null`, Tap{Promisc: true}},
+
+		{"allmulti true", `"allmulti": true`, Tap{AllMulti: true}},
+		{"allmulti false", `"allmulti": false`, Tap{}},
+		{"allmulti null", `"allmulti": null`, Tap{}},
+		{"promisc and allmulti", `"promisc": true, "allmulti": true`, Tap{Promisc: true, AllMulti: true}},
+
 		{"mac null", `"mac": null`, Tap{}},
 		{"mac empty", `"mac": ""`, Tap{}},
 		{"args null", `"args": null`, Tap{}},
@@ -51,8 +75,9 @@ func TestParseKeyTaken(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := mustParse(t, callOf(vmsWith(tt.members))).Tap
-			if !reflect.DeepEqual(got, tt.want) {
+			call := callOf(vmsWith(tt.members))
+			tt.want.Name = call.IfName
+			if got := mustParse(t, call).Tap; !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("Tap of %s\nwant %+v\ngot  %+v", tt.members, tt.want, got)
 			}
 		})
@@ -103,6 +128,31 @@ func TestParseKeyRefused(t *testing.T) {
 		{"bridge number", "bridge", `0`, "name of a bridge"},
 		{"bridge object", "bridge", `{"name": "br0"}`, "name of a bridge"},
 
+		{"isolated without bridge", "isolated", `true`, "together with bridge"},
+		{"isolated string", "isolated", `"true"`, "true or false"},
+		{"isolated number", "isolated", `1`, "true or false"},
+		{"isolated object", "isolated", `{}`, "true or false"},
+
+		{"promiscMode string", "promiscMode", `"true"`, "true or false"},
+		{"promiscMode number", "promiscMode", `1`, "true or false"},
+		{"promisc string", "promisc", `"false"`, "true or false"},
+		{"promisc number", "promisc", `0`, "true or false"},
+		{"allmulti string", "allmulti", `"true"`, "true or false"},
+		{"allmulti number", "allmulti", `0`, "true or false"},
+
+		{"tapName number", "tapName", `5`, "interface name"},
+		{"tapName bool", "tapName", `true`, "interface name"},
+		{"tapName array", "tapName", `["net1"]`, "interface name"},
+
+		{"bandwidth number", "bandwidth", `1000000`, "ingressRate"},
+		{"bandwidth string", "bandwidth", `"10M"`, "ingressRate"},
+		{"bandwidth array", "bandwidth", `[]`, "ingressRate"},
+
+		{"netnsDirs string", "netnsDirs", `"/run/docker/netns"`, "a list of absolute paths"},
+		{"netnsDirs object", "netnsDirs", `{"0": "/run/docker/netns"}`, "a list of absolute paths"},
+		{"netnsDirs of numbers", "netnsDirs", `[5]`, "a list of absolute paths"},
+		{"netnsDirs of lists", "netnsDirs", `[["/run/docker/netns"]]`, "a list of absolute paths"},
+
 		{"mac number", "mac", `5`, "02:00:00:12:34:56"},
 		{"args string", "args", `"MAC=02:00:00:00:00:01"`, "an object"},
 		{"runtimeConfig array", "runtimeConfig", `[]`, "an object"},
@@ -138,6 +188,13 @@ func TestParseNestedKeyRefused(t *testing.T) {
 		{"args.cni string", `"args": {"cni": "x"}`, "args.cni", `"x"`, "an object"},
 		{"args.cni.mac number", `"args": {"cni": {"mac": 5}}`, "args.cni.mac", `5`, "unicast"},
 		{"runtimeConfig.mac number", `"runtimeConfig": {"mac": 5}`, "runtimeConfig.mac", `5`, "unicast"},
+		{"isolated with an empty bridge", `"bridge": "", "isolated": true`, "isolated", `true`, "together with bridge"},
+		{"isolated with a null bridge", `"bridge": null, "isolated": true`, "isolated", `true`, "together with bridge"},
+		{"isolated of a wrong type beside a bridge", `"bridge": "br0", "isolated": "yes"`, "isolated", `"yes"`, "true or false"},
+		{"promisc contradicts promiscMode", `"promiscMode": true, "promisc": false`, "promisc", `false`, "one of the two"},
+		{"promisc contradicts promiscMode the other way", `"promiscMode": false, "promisc": true`, "promisc", `true`, "one of the two"},
+		{"promisc of a wrong type beside promiscMode", `"promiscMode": true, "promisc": 1`, "promisc", `1`, "true or false"},
+		{"promiscMode of a wrong type beside promisc", `"promiscMode": 1, "promisc": true`, "promiscMode", `1`, "true or false"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -170,6 +227,81 @@ func TestParseIPAMType(t *testing.T) {
 				t.Errorf("IPAM of ParseDel\nwant %q\ngot  %+v, %v", tt.want, conf, err)
 			}
 		})
+	}
+}
+
+// netnsDirs is for GC, and a mistake in it shows at ADD, where somebody looks.
+func TestParseNetnsDirs(t *testing.T) {
+	tests := []struct {
+		name, members string
+		want          []string
+	}{
+		{"absent", ``, nil},
+		{"null", `"netnsDirs": null`, nil},
+		{"empty", `"netnsDirs": []`, nil},
+		{"one", `"netnsDirs": ["/run/docker/netns"]`, []string{"/run/docker/netns"}},
+		{"two, in their order", `"netnsDirs": ["/b", "/a"]`, []string{"/b", "/a"}},
+		{"dots that lead nowhere else", `"netnsDirs": ["/.netns", "/a..b", "/..."]`, []string{"/.netns", "/a..b", "/..."}},
+		{"spaces are the path's own", `"netnsDirs": ["/my pods/netns "]`, []string{"/my pods/netns "}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := mustParse(t, callOf(vmsWith(tt.members))).NetnsDirs; !slices.Equal(got, tt.want) {
+				t.Errorf("NetnsDirs of Parse\nwant %q\ngot  %q", tt.want, got)
+			}
+			got, _ := mustParseGC(t, gcOf("vms", `[]`, tt.members))
+			if !slices.Equal(got.NetnsDirs, tt.want) {
+				t.Errorf("NetnsDirs of ParseGC\nwant %q\ngot  %q", tt.want, got.NetnsDirs)
+			}
+		})
+	}
+}
+
+func TestParseNetnsDirsRefused(t *testing.T) {
+	tests := []struct{ name, dir string }{
+		{"relative", "run/docker/netns"},
+		{"relative to here", "./netns"},
+		{"dot", "."},
+		{"dot dot", ".."},
+		{"home", "~/netns"},
+		{"up and down again", "/a/../b"},
+		{"up at the end", "/a/.."},
+		{"above the root", "/.."},
+		{"here within", "/a/./b"},
+		{"slash at the end", "/a/"},
+		{"two slashes first", "//a"},
+		{"two slashes within", "/a//b"},
+		{"NUL", "/a\x00b"},
+		{"NUL at the end", "/a\x00"},
+	}
+	for _, tt := range tests {
+		value, err := json.Marshal(tt.dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for place, list := range map[string]string{
+			"alone": `[` + string(value) + `]`,
+			"last":  `["/run/docker/netns", ` + string(value) + `]`,
+		} {
+			t.Run(tt.name+"/"+place, func(t *testing.T) {
+				members := `"netnsDirs": ` + list
+				_, err := Parse(callOf(vmsWith(members)))
+				wantNetnsDirsRefused(t, "Parse", err)
+				conf, inventory, err := ParseGC(gcOf("vms", `[]`, members))
+				if conf != nil || inventory != nil {
+					t.Errorf("what GC would act on, beside an error\nwant nil\ngot  %+v, %+v", conf, inventory)
+				}
+				wantNetnsDirsRefused(t, "ParseGC", err)
+			})
+		}
+	}
+}
+
+func wantNetnsDirsRefused(t *testing.T, verb string, err error) {
+	t.Helper()
+	var key *KeyError
+	if !errors.As(err, &key) || key.Key != "netnsDirs" || !strings.Contains(key.Allowed, "absolute paths") {
+		t.Errorf("error of %s\nwant a KeyError of netnsDirs\ngot  %v", verb, err)
 	}
 }
 

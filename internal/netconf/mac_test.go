@@ -44,6 +44,67 @@ func TestParseMACPrecedence(t *testing.T) {
 	}
 }
 
+// args.cni and CNI_ARGS speak of the interface that the runtime asked for, and
+// in a chain another plugin made that: two interfaces of one address would be the outcome.
+func TestParseMACOfATapBesideTheInterface(t *testing.T) {
+	const (
+		capability = `"runtimeConfig": {"mac": "02:00:00:00:00:01"}`
+		argument   = `"args": {"cni": {"mac": "02:00:00:00:00:02"}}`
+		variable   = `MAC=02:00:00:00:00:03`
+		key        = `"mac": "02:00:00:00:00:04"`
+		beside     = `"tapName": "tap0"`
+		same       = `"tapName": "net1"`
+	)
+	tests := []struct {
+		name    string
+		members []string
+		cniArgs string
+		want    string
+	}{
+		{"none", []string{beside}, "", ""},
+		{"all four", []string{beside, capability, argument, key}, variable, "02:00:00:00:00:01"},
+		{"without capability", []string{beside, argument, key}, variable, "02:00:00:00:00:04"},
+		{"capability alone", []string{beside, capability}, "", "02:00:00:00:00:01"},
+		{"key alone", []string{beside, key}, "", "02:00:00:00:00:04"},
+		{"args.cni alone", []string{beside, argument}, "", ""},
+		{"CNI_ARGS alone", []string{beside}, variable, ""},
+		{"args.cni and CNI_ARGS", []string{beside, argument}, variable, ""},
+		{"an address that is not the tap's is not judged", []string{beside, `"args": {"cni": {"mac": "random"}}`, key}, "MAC=random", "02:00:00:00:00:04"},
+		{"the tap is the interface: args.cni", []string{same, argument, key}, variable, "02:00:00:00:00:02"},
+		{"the tap is the interface: CNI_ARGS", []string{same, key}, variable, "02:00:00:00:00:03"},
+		{"a chain without tapName: CNI_ARGS", []string{key}, variable, "02:00:00:00:00:03"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			call := callOf(vmsWith(strings.Join(append(tt.members, prevNet1), ", ")))
+			call.Args = tt.cniArgs
+			if got := mustParse(t, call).Tap.MAC.String(); got != tt.want {
+				t.Errorf("MAC\nwant %q\ngot  %q", tt.want, got)
+			}
+		})
+	}
+}
+
+// What is not applied must be readable all the same, as for a place that loses.
+func TestParseMACOfATapBesideTheInterfaceIsReadAllTheSame(t *testing.T) {
+	tests := []struct{ name, members, cniArgs string }{
+		{"args.cni of a wrong type", `, "args": {"cni": []}`, ""},
+		{"args.cni.mac of a wrong type", `, "args": {"cni": {"mac": 5}}`, ""},
+		{"unknown CNI_ARGS", ``, "K8S_POD_NAME=vm-0"},
+		{"key", `, "mac": "random"`, ""},
+		{"runtimeConfig.mac", `, "runtimeConfig": {"mac": "random"}`, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			call := callOf(vmsWith(`"tapName": "tap0", ` + prevNet1 + tt.members))
+			call.Args = tt.cniArgs
+			if conf, err := Parse(call); err == nil {
+				t.Errorf("Parse\nwant an error\ngot  %v", conf.Tap.MAC)
+			}
+		})
+	}
+}
+
 func TestParseMACForms(t *testing.T) {
 	tests := []struct{ name, value, want string }{
 		{"colons", "02:00:00:12:34:56", "02:00:00:12:34:56"},

@@ -93,6 +93,26 @@ func TestParseInterfaceName(t *testing.T) {
 				t.Errorf("text\nwant it to say %s\ngot  %v", tt.why, err)
 			}
 		})
+		t.Run("tapName/"+tt.name, func(t *testing.T) {
+			if !utf8.ValidString(tt.value) {
+				return // no JSON string can say it
+			}
+			value, err := json.Marshal(tt.value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			conf, err := Parse(callOf(vmsWith(`"tapName": ` + string(value) + `, ` + prevNet1)))
+			if tt.why == accepted {
+				if err != nil || conf.Tap.Name != tt.value {
+					t.Errorf("Parse of tapName %s\nwant it taken\ngot  %v", value, err)
+				}
+				return
+			}
+			wantKeyError(t, err, "tapName", string(value), "interface name")
+			if err != nil && !strings.Contains(err.Error(), tt.why) {
+				t.Errorf("text\nwant it to say %s\ngot  %v", tt.why, err)
+			}
+		})
 	}
 }
 

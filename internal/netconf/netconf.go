@@ -22,14 +22,15 @@ type Config struct {
 	CNIVersion  string // version of the configuration and of the result; never empty
 	Network     string // the network's name
 	ContainerID string
-	IfName      string // final name of the tap, CNI_IFNAME
+	IfName      string // name of the attachment's interface, CNI_IFNAME
 	Netns       string // path of the container's network namespace, CNI_NETNS
 	// OwnNetnsAllowed is CNI_NETNS_OVERRIDE: the container's namespace may be the plugin's own.
 	OwnNetnsAllowed bool
 
-	Tap  Tap
-	IPAM string // type of the IPAM plugin; empty: layer 2 only
-	DNS  types.DNS
+	Tap       Tap
+	IPAM      string // type of the IPAM plugin; empty: layer 2 only
+	DNS       types.DNS
+	NetnsDirs []string // folders of namespaces that GC looks into, beside the usual ones
 
 	PrevResult    *current.Result // nil where the runtime passed none
 	PrevResultErr error           // why [ParseDel] could not read the one that was passed
@@ -37,6 +38,7 @@ type Config struct {
 
 // Tap is what the device shall be.
 type Tap struct {
+	Name       string // final: CNI_IFNAME, or tapName in a chain whose first plugin made that
 	MultiQueue bool
 	MTU        int              // bytes; 0: the kernel's default
 	MAC        net.HardwareAddr // 48 bits, unicast; nil: the kernel draws one
@@ -44,7 +46,11 @@ type Tap struct {
 	Group      *uint32          // group that may attach; nil: none set
 	Label      string           // SELinux context under which the device is created; empty: the plugin's own
 	Bridge     string           // bridge whose port the tap becomes; empty: none
+	Isolated   bool             // the port reaches no other isolated port of the bridge
 	TxQueueLen int              // packets; 0: the kernel's default
+	Promisc    bool             // IFF_PROMISC
+	AllMulti   bool             // IFF_ALLMULTI
+	Bandwidth  Bandwidth
 }
 
 // stdin holds every key as it was written, so that an error can name its value.
@@ -59,13 +65,23 @@ type stdin struct {
 	Group          json.RawMessage `json:"group"`
 	SELinuxContext json.RawMessage `json:"selinuxContext"`
 	Bridge         json.RawMessage `json:"bridge"`
+	Isolated       json.RawMessage `json:"isolated"`
 	TxQueueLen     json.RawMessage `json:"txQueueLen"`
-	IPAM           json.RawMessage `json:"ipam"`
-	DNS            json.RawMessage `json:"dns"`
-	Args           json.RawMessage `json:"args"`
-	RuntimeConfig  json.RawMessage `json:"runtimeConfig"`
-	PrevResult     json.RawMessage `json:"prevResult"`
-	Plugins        json.RawMessage `json:"plugins"` // of a list, which runtimes take apart
+	PromiscMode    json.RawMessage `json:"promiscMode"` // as the bridge plugin calls it
+	Promisc        json.RawMessage `json:"promisc"`     // as the tuning plugin calls it
+	AllMulti       json.RawMessage `json:"allmulti"`
+	TapName        json.RawMessage `json:"tapName"`
+	Bandwidth      json.RawMessage `json:"bandwidth"`
+	NetnsDirs      json.RawMessage `json:"netnsDirs"`
+	// Of GC. libcni passes the list under both names: a draft of the specification had the second.
+	ValidAttachments json.RawMessage `json:"cni.dev/valid-attachments"`
+	Attachments      json.RawMessage `json:"cni.dev/attachments"`
+	IPAM             json.RawMessage `json:"ipam"`
+	DNS              json.RawMessage `json:"dns"`
+	Args             json.RawMessage `json:"args"`
+	RuntimeConfig    json.RawMessage `json:"runtimeConfig"`
+	PrevResult       json.RawMessage `json:"prevResult"`
+	Plugins          json.RawMessage `json:"plugins"` // of a list, which runtimes take apart
 }
 
 // Parse validates everything that ADD and CHECK act on. Its error is a
@@ -83,6 +99,12 @@ func Parse(args *skel.CmdArgs) (*Config, error) {
 	}
 	if conf.PrevResult, err = in.prevResult(); err != nil {
 		return nil, err
+	}
+	if conf.Tap.Name != conf.IfName && conf.PrevResult == nil {
+		return nil, &KeyError{
+			Key: "tapName", Value: clip(in.TapName), Allowed: "tapName in a later plugin of a chain, or one that equals CNI_IFNAME",
+			Err: fmt.Errorf("no plugin before this one made %q: the tap must bear that name (CNI specification, CNI_IFNAME)", conf.IfName),
+		}
 	}
 	return conf, nil
 }
@@ -105,7 +127,10 @@ func network(args *skel.CmdArgs) (*stdin, *Config, error) {
 			Err: errors.New("this is a list of networks' plugins, which a runtime takes apart"),
 		}
 	}
-	if conf.Tap, err = in.tap(args.Args); err != nil {
+	if conf.Tap, err = in.tap(args); err != nil {
+		return nil, nil, err
+	}
+	if conf.NetnsDirs, err = in.netnsDirs(); err != nil {
 		return nil, nil, err
 	}
 	if conf.IPAM, err = in.ipamType(); err != nil {
@@ -121,17 +146,19 @@ func network(args *skel.CmdArgs) (*stdin, *Config, error) {
 }
 
 // ParseDel reads only what DEL acts on: a configuration that was changed for the
-// worse since ADD must not keep an attachment alive. An ipam that cannot be read
-// is reported beside the Config and not instead of it; the Config is nil only
-// where the attachment cannot be told. prevResult is no more than a hint.
+// worse since ADD must not keep an attachment alive. An ipam or a tapName that
+// cannot be read is reported beside the Config and not instead of it; the Config is
+// nil only where the attachment cannot be told. prevResult is no more than a hint.
 func ParseDel(args *skel.CmdArgs) (*Config, error) {
 	in, conf, err := identify(args)
 	if err != nil {
 		return nil, err
 	}
 	conf.PrevResult, conf.PrevResultErr = in.prevResult()
-	conf.IPAM, err = in.ipamType()
-	return conf, err
+	var nameErr, ipamErr error
+	conf.Tap.Name, nameErr = in.tapName(args.IfName)
+	conf.IPAM, ipamErr = in.ipamType()
+	return conf, errors.Join(nameErr, ipamErr)
 }
 
 func identify(args *skel.CmdArgs) (*stdin, *Config, error) {
@@ -153,16 +180,19 @@ func identify(args *skel.CmdArgs) (*stdin, *Config, error) {
 	}, nil
 }
 
-func (in *stdin) tap(cniArgs string) (Tap, error) {
+func (in *stdin) tap(args *skel.CmdArgs) (Tap, error) {
 	var t Tap
 	var err error
+	if t.Name, err = in.tapName(args.IfName); err != nil {
+		return t, err
+	}
 	if err = decode("multiQueue", in.MultiQueue, &t.MultiQueue, "true or false"); err != nil {
 		return t, err
 	}
 	if t.MTU, err = in.mtu(); err != nil {
 		return t, err
 	}
-	if t.MAC, err = in.mac(cniArgs); err != nil {
+	if t.MAC, err = in.mac(args.Args, t.Name == args.IfName); err != nil {
 		return t, err
 	}
 	if t.Owner, err = id("owner", in.Owner); err != nil {
@@ -177,7 +207,19 @@ func (in *stdin) tap(cniArgs string) (Tap, error) {
 	if t.Bridge, err = in.bridge(); err != nil {
 		return t, err
 	}
-	t.TxQueueLen, err = in.txQueueLen()
+	if t.Isolated, err = in.isolated(t.Bridge); err != nil {
+		return t, err
+	}
+	if t.TxQueueLen, err = in.txQueueLen(); err != nil {
+		return t, err
+	}
+	if t.Promisc, err = in.promisc(); err != nil {
+		return t, err
+	}
+	if err = decode("allmulti", in.AllMulti, &t.AllMulti, "true or false"); err != nil {
+		return t, err
+	}
+	t.Bandwidth, err = in.bandwidth()
 	return t, err
 }
 

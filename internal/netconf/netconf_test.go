@@ -31,6 +31,9 @@ func vmsWith(members string) string {
 	return `{"cniVersion": "1.1.0", "name": "vms", "type": "tap"` + members + `}`
 }
 
+// prevNet1 is the result of a plugin before this one in the chain, which made CNI_IFNAME.
+const prevNet1 = `"prevResult": {"interfaces": [{"name": "net1", "mac": "02:00:00:00:00:09", "sandbox": "/run/netns/pod"}]}`
+
 // mustParse parses what has to be right.
 func mustParse(t *testing.T, call *skel.CmdArgs) *Config {
 	t.Helper()
@@ -46,18 +49,23 @@ func ptr[T any](v T) *T { return &v }
 func TestParseEveryKey(t *testing.T) {
 	got := mustParse(t, callOf(vmsWith(`
 		"multiQueue": true, "mtu": 9000, "mac": "02:00:00:12:34:56", "owner": 0, "group": 107,
-		"selinuxContext": "system_u:system_r:container_t:s0", "bridge": "br0", "txQueueLen": 500,
+		"selinuxContext": "system_u:system_r:container_t:s0", "bridge": "br0", "isolated": true, "txQueueLen": 500,
+		"promiscMode": true, "allmulti": true, "tapName": "net1", "netnsDirs": ["/run/docker/netns"],
+		"bandwidth": {"ingressRate": 8000, "ingressBurst": 640000, "egressRate": 9000, "egressBurst": 650000},
 		"ipam": {"type": "host-local", "ranges": []}, "dns": {"nameservers": ["10.0.0.53"], "search": ["example.org"]}`)))
 
 	want := &Config{
 		CNIVersion: "1.1.0", Network: "vms", ContainerID: "0123abcd", IfName: "net1", Netns: "/run/netns/pod",
 		Tap: Tap{
-			MultiQueue: true, MTU: 9000, MAC: net.HardwareAddr{2, 0, 0, 0x12, 0x34, 0x56},
+			Name: "net1", MultiQueue: true, MTU: 9000, MAC: net.HardwareAddr{2, 0, 0, 0x12, 0x34, 0x56},
 			Owner: ptr(uint32(0)), Group: ptr(uint32(107)),
-			Label: "system_u:system_r:container_t:s0", Bridge: "br0", TxQueueLen: 500,
+			Label: "system_u:system_r:container_t:s0", Bridge: "br0", Isolated: true, TxQueueLen: 500,
+			Promisc: true, AllMulti: true,
+			Bandwidth: Bandwidth{Ingress: Limit{Rate: 8000, Burst: 640000}, Egress: Limit{Rate: 9000, Burst: 650000}},
 		},
-		IPAM: "host-local",
-		DNS:  types.DNS{Nameservers: []string{"10.0.0.53"}, Search: []string{"example.org"}},
+		IPAM:      "host-local",
+		DNS:       types.DNS{Nameservers: []string{"10.0.0.53"}, Search: []string{"example.org"}},
+		NetnsDirs: []string{"/run/docker/netns"},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("Parse\nwant %+v\ngot  %+v", want, got)
@@ -67,24 +75,26 @@ func TestParseEveryKey(t *testing.T) {
 func TestParseKeysInAnyCase(t *testing.T) {
 	got := mustParse(t, callOf(vmsWith(`
 		"MULTIQUEUE": true, "Mtu": 1400, "MAC": "02:00:00:00:00:01", "OWNER": 1, "gRoup": 2, "selinuxcontext": "a:b:c:d",
-		"Bridge": "br0", "txqueuelen": 7, "IPAM": {"TYPE": "static"}, "Dns": {"DOMAIN": "example.org"}`)))
+		"Bridge": "br0", "ISOLATED": true, "txqueuelen": 7, "promiscmode": true, "PROMISC": true, "allMulti": true, "TAPNAME": "net1",
+		"Bandwidth": {"INGRESSRATE": 8, "ingressburst": 640000}, "netnsdirs": ["/n"], "IPAM": {"TYPE": "static"}, "Dns": {"DOMAIN": "example.org"}`)))
 
 	want := Tap{
-		MultiQueue: true, MTU: 1400, MAC: net.HardwareAddr{2, 0, 0, 0, 0, 1}, Owner: ptr(uint32(1)), Group: ptr(uint32(2)),
-		Label: "a:b:c:d", Bridge: "br0", TxQueueLen: 7,
+		Name: "net1", MultiQueue: true, MTU: 1400, MAC: net.HardwareAddr{2, 0, 0, 0, 0, 1}, Owner: ptr(uint32(1)), Group: ptr(uint32(2)),
+		Label: "a:b:c:d", Bridge: "br0", Isolated: true, TxQueueLen: 7, Promisc: true, AllMulti: true,
+		Bandwidth: Bandwidth{Ingress: Limit{Rate: 8, Burst: 640000}},
 	}
 	if !reflect.DeepEqual(got.Tap, want) {
 		t.Errorf("Tap\nwant %+v\ngot  %+v", want, got.Tap)
 	}
-	if got.IPAM != "static" || got.DNS.Domain != "example.org" {
-		t.Errorf("IPAM and DNS domain\nwant static, example.org\ngot  %s, %s", got.IPAM, got.DNS.Domain)
+	if got.IPAM != "static" || got.DNS.Domain != "example.org" || len(got.NetnsDirs) != 1 {
+		t.Errorf("IPAM, DNS domain, netnsDirs\nwant static, example.org, one\ngot  %s, %s, %q", got.IPAM, got.DNS.Domain, got.NetnsDirs)
 	}
 }
 
 func TestParseUnknownKeysAreAccepted(t *testing.T) {
-	got := mustParse(t, callOf(vmsWith(`"capabilities": {"mac": true}, "cni.dev/valid-attachments": [], "": null, "vlan": "whatever"`)))
+	got := mustParse(t, callOf(vmsWith(`"capabilities": {"mac": true}, "cni.dev/valid-attachments": 5, "": null, "vlan": "whatever"`)))
 
-	if want := (Tap{}); !reflect.DeepEqual(got.Tap, want) {
+	if want := (Tap{Name: "net1"}); !reflect.DeepEqual(got.Tap, want) {
 		t.Errorf("Tap\nwant %+v\ngot  %+v", want, got.Tap)
 	}
 }
@@ -100,7 +110,13 @@ func TestParseUndecodable(t *testing.T) {
 		{"name is a number", `{"name": 5}`},
 		{"cniVersion is a number", `{"name": "vms", "cniVersion": 1.1}`},
 	}
-	verbs := map[string]func(*skel.CmdArgs) (*Config, error){"Parse": Parse, "ParseDel": ParseDel}
+	verbs := map[string]func(*skel.CmdArgs) (*Config, error){
+		"Parse": Parse, "ParseDel": ParseDel, "ParseStatus": ParseStatus,
+		"ParseGC": func(args *skel.CmdArgs) (*Config, error) {
+			conf, _, err := ParseGC(args)
+			return conf, err
+		},
+	}
 	for _, tt := range tests {
 		for verb, parse := range verbs {
 			t.Run(tt.name+"/"+verb, func(t *testing.T) {
@@ -194,6 +210,7 @@ func TestParseDelReadsOnlyWhatDelActsOn(t *testing.T) {
 	call := callOf(vmsWith(`
 		"mtu": "huge", "mac": 7, "owner": -1, "group": {}, "multiQueue": "yes", "bridge": "a/b", "txQueueLen": 0,
 		"selinuxContext": 1, "dns": [], "args": 1, "runtimeConfig": 1, "ipam": {"type": "host-local"},
+		"isolated": 1, "promiscMode": true, "promisc": false, "allmulti": 1, "bandwidth": 1, "netnsDirs": 1, "cni.dev/valid-attachments": 1,
 		"prevResult": {"cniVersion": "1.1.0", "interfaces": [{"name": "net1", "sandbox": "/run/netns/pod"}]}`))
 	call.Args = "nonsense"
 	call.IfName = "eth%d"
@@ -213,6 +230,77 @@ func TestParseDelReadsOnlyWhatDelActsOn(t *testing.T) {
 	}
 }
 
+func TestParseTapName(t *testing.T) {
+	tests := []struct{ name, members, want string }{
+		{"absent", ``, "net1"},
+		{"null", `"tapName": null`, "net1"},
+		{"empty", `"tapName": ""`, "net1"},
+		{"that of the interface", `"tapName": "net1"`, "net1"},
+		{"absent in a chain", prevNet1, "net1"},
+		{"null in a chain", `"tapName": null, ` + prevNet1, "net1"},
+		{"that of the interface in a chain", `"tapName": "net1", ` + prevNet1, "net1"},
+		{"another in a chain", `"tapName": "tap0", ` + prevNet1, "tap0"},
+		{"longest in a chain", `"tapName": "123456789012345", ` + prevNet1, "123456789012345"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			call := callOf(vmsWith(tt.members))
+			got := mustParse(t, call)
+			if got.Tap.Name != tt.want || got.IfName != "net1" {
+				t.Errorf("names of the tap and of the interface\nwant %s, net1\ngot  %s, %s", tt.want, got.Tap.Name, got.IfName)
+			}
+			del, err := ParseDel(call)
+			if err != nil || del.Tap.Name != tt.want || del.IfName != "net1" {
+				t.Errorf("ParseDel\nwant %s, net1\ngot  %+v, %v", tt.want, del, err)
+			}
+		})
+	}
+}
+
+// The interface of CNI_IFNAME has to be somebody's: without a plugin before this one it is the tap.
+func TestParseTapNameWithoutPrevResultIsRefused(t *testing.T) {
+	for name, members := range map[string]string{"absent": ``, "null": `, "prevResult": null`} {
+		t.Run(name, func(t *testing.T) {
+			conf, err := Parse(callOf(vmsWith(`"tapName": "tap0"` + members)))
+			if conf != nil {
+				t.Errorf("Config beside an error\nwant nil\ngot  %+v", conf)
+			}
+			var key *KeyError
+			if !errors.As(err, &key) || key.Key != "tapName" || !strings.Contains(key.Value, "tap0") || !strings.Contains(key.Allowed, "chain") {
+				t.Fatalf("error\nwant a KeyError of tapName: tap0\ngot  %v", err)
+			}
+			if !strings.Contains(err.Error(), `"net1"`) {
+				t.Errorf("text\nwant it to name the interface that is missing, net1\ngot  %v", err)
+			}
+		})
+	}
+}
+
+// CNI_IFNAME goes before: a name that no interface can bear is not one that a chain lacks.
+func TestParseTapNameDoesNotExcuseTheInterfaceName(t *testing.T) {
+	call := callOf(vmsWith(`"tapName": "tap0", ` + prevNet1))
+	call.IfName = "net/1"
+	_, err := Parse(call)
+	var variable *VarError
+	if !errors.As(err, &variable) || variable.Var != "CNI_IFNAME" {
+		t.Errorf("error\nwant a VarError of CNI_IFNAME\ngot  %v", err)
+	}
+}
+
+// DEL comes without prevResult where the runtime lost it, STATUS always does.
+func TestParseTapNameWithoutPrevResultIsTakenByOtherVerbs(t *testing.T) {
+	call := callOf(vmsWith(`"tapName": "tap0"`))
+
+	del, err := ParseDel(call)
+	if err != nil || del.Tap.Name != "tap0" || del.Alias() != "tap/vms/0123abcd/net1/tap0" {
+		t.Errorf("ParseDel\nwant tap0 of tap/vms/0123abcd/net1/tap0\ngot  %+v, %v", del, err)
+	}
+	status, err := ParseStatus(&skel.CmdArgs{StdinData: call.StdinData})
+	if err != nil || status.Tap.Name != "tap0" {
+		t.Errorf("ParseStatus\nwant tap0\ngot  %+v, %v", status, err)
+	}
+}
+
 func TestParseDelOldVersionWithoutIPAM(t *testing.T) {
 	if _, err := ParseDel(callOf(`{"cniVersion": "0.1.0", "name": "vms"}`)); err != nil {
 		t.Errorf("ParseDel: what ADD refuses can still be deleted\nwant no error\ngot  %v", err)
@@ -223,6 +311,9 @@ func TestParseDelUnreadableKeyIsReportedBesideTheConfig(t *testing.T) {
 	tests := []struct{ name, members, key string }{
 		{"ipam", `"ipam": "host-local"`, "ipam"},
 		{"ipam.type", `"ipam": {"type": "../host-local"}`, "ipam.type"},
+		{"tapName of a wrong type", `"tapName": 5`, "tapName"},
+		{"tapName that no interface can bear", `"tapName": "a/b"`, "tapName"},
+		{"tapName too long", `"tapName": "1234567890123456"`, "tapName"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -235,6 +326,26 @@ func TestParseDelUnreadableKeyIsReportedBesideTheConfig(t *testing.T) {
 				t.Errorf("error\nwant a KeyError of %s\ngot  %v", tt.key, err)
 			}
 		})
+	}
+}
+
+func TestParseDelReportsTapNameAndIPAM(t *testing.T) {
+	conf, err := ParseDel(callOf(vmsWith(`"tapName": "a/b", "ipam": {"type": "../x"}, ` + prevNet1)))
+	if conf == nil || conf.PrevResult == nil || conf.Tap.Name != "net1" || conf.IPAM != "" {
+		t.Errorf("Config\nwant the tap net1, no IPAM, a PrevResult\ngot  %+v", conf)
+	}
+	for _, key := range []string{"tapName", "ipam.type"} {
+		if err == nil || !strings.Contains(err.Error(), key) {
+			t.Errorf("error\nwant it to name %s\ngot  %v", key, err)
+		}
+	}
+}
+
+func TestParseDelReadsIPAMBesideABrokenTapName(t *testing.T) {
+	conf, err := ParseDel(callOf(vmsWith(`"tapName": 5, "ipam": {"type": "host-local"}`)))
+	wantKeyError(t, err, "tapName", "5", "interface name")
+	if conf == nil || conf.IPAM != "host-local" {
+		t.Errorf("Config\nwant the IPAM whose lease has to be released, host-local\ngot  %+v", conf)
 	}
 }
 
@@ -266,6 +377,13 @@ func wantKeyError(t *testing.T, err error, key, value, allowed string) {
 	}
 	if text := err.Error(); !strings.Contains(text, key) || !strings.Contains(text, value) {
 		t.Errorf("text\nwant it to name %s and %s\ngot  %s", key, value, text)
+	}
+}
+
+func wantText(t *testing.T, err error, want string) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("text\nwant it to say %s\ngot  %v", want, err)
 	}
 }
 
@@ -311,9 +429,22 @@ func TestParseStatusNeedsNoAttachment(t *testing.T) {
 }
 
 func TestParseStatusRefusesWhatEveryADDWould(t *testing.T) {
-	conf, err := ParseStatus(&skel.CmdArgs{StdinData: []byte(vmsWith(`"mtu": 67`))})
-	if conf != nil {
-		t.Errorf("Config beside an error\nwant nil\ngot  %+v", conf)
+	tests := []struct{ members, key, value, allowed string }{
+		{`"mtu": 67`, "mtu", "67", "68 to 65521"},
+		{`"isolated": true`, "isolated", "true", "together with bridge"},
+		{`"promiscMode": true, "promisc": false`, "promisc", "false", "one of the two"},
+		{`"allmulti": 1`, "allmulti", "1", "true or false"},
+		{`"tapName": "a/b"`, "tapName", `"a/b"`, "interface name"},
+		{`"bandwidth": {"ingressRate": 8}`, "bandwidth.ingressBurst", "0", "640000"},
+		{`"netnsDirs": 5`, "netnsDirs", "5", "absolute paths"},
 	}
-	wantKeyError(t, err, "mtu", "67", "68 to 65521")
+	for _, tt := range tests {
+		t.Run(tt.key, func(t *testing.T) {
+			conf, err := ParseStatus(&skel.CmdArgs{StdinData: []byte(vmsWith(tt.members))})
+			if conf != nil {
+				t.Errorf("Config beside an error\nwant nil\ngot  %+v", conf)
+			}
+			wantKeyError(t, err, tt.key, tt.value, tt.allowed)
+		})
+	}
 }

@@ -36,6 +36,20 @@ func openSandbox(conf *netconf.Config) (*netns.Sandbox, error) {
 	return sandbox, nil
 }
 
+// dialIn opens a route netlink socket in a namespace.
+func dialIn(sandbox *netns.Sandbox) (*netdev.Conn, error) {
+	var conn *netdev.Conn
+	err := sandbox.Do(func() error {
+		var err error
+		conn, err = netdev.Dial()
+		return err
+	})
+	if err != nil {
+		return nil, about(errDevice, fmt.Errorf("namespace %s: %w", sandbox.Path(), err))
+	}
+	return conn, nil
+}
+
 // tap is a device in the making: until persist it lives as long as its file.
 type tap struct {
 	conf    *netconf.Config
@@ -45,6 +59,7 @@ type tap struct {
 	link    *netdev.Link     // as the kernel made it; nil until createTap has seen it
 	bridge  *netdev.Link     // as it was before; nil: none asked for
 	mac     net.HardwareAddr // that it shall have; nil: the kernel's
+	egress  string           // name of the egress device that was made beside it; empty: none
 }
 
 // createTap makes the device under its final name. The name is the lock on the
@@ -57,7 +72,7 @@ func createTap(conf *netconf.Config, sandbox *netns.Sandbox) (*tap, error) {
 	}
 	if err := t.create(); err != nil {
 		t.close()
-		return nil, fmt.Errorf("create tap %q in %s: %w", conf.IfName, conf.Netns, err)
+		return nil, fmt.Errorf("create tap %q in %s: %w", conf.Tap.Name, conf.Netns, err)
 	}
 	return t, nil
 }
@@ -79,14 +94,14 @@ func (t *tap) open() error {
 
 func (t *tap) create() error {
 	asked := t.conf.Tap
-	options := tuntap.Options{Name: t.conf.IfName, MultiQueue: asked.MultiQueue, Owner: asked.Owner, Group: asked.Group}
+	options := tuntap.Options{Name: t.conf.Tap.Name, MultiQueue: asked.MultiQueue, Owner: asked.Owner, Group: asked.Group}
 	if err := createLabelled(t.file, options, asked.Label); err != nil {
 		if errors.Is(err, tuntap.ErrExists) {
 			return err
 		}
 		return errors.Join(about(errDevice, err), t.deleteUnseen())
 	}
-	link, err := t.conn.LinkByName(t.conf.IfName)
+	link, err := t.conn.LinkByName(t.conf.Tap.Name)
 	if err != nil {
 		return errors.Join(about(errDevice, err), t.deleteUnseen())
 	}
@@ -124,13 +139,18 @@ func (t *tap) configure() error {
 		MTU:        asked.MTU,
 		MAC:        t.mac,
 		TxQueueLen: asked.TxQueueLen,
+		Promisc:    asked.Promisc,
+		AllMulti:   asked.AllMulti,
 		ARPNotify:  t.conf.IPAM != "",
 	}
 	if t.bridge != nil {
-		settings.Master = t.bridge.Index
+		settings.Master, settings.Isolated = t.bridge.Index, asked.Isolated
 	}
 	if err := t.conn.Configure(t.link.Index, settings); err != nil {
-		return about(errDevice, fmt.Errorf("configure tap %q: %w", t.conf.IfName, err))
+		return about(errDevice, fmt.Errorf("configure tap %q: %w", t.conf.Tap.Name, err))
+	}
+	if err := t.limit(); err != nil {
+		return err
 	}
 	return t.noticeBridge()
 }
@@ -138,13 +158,18 @@ func (t *tap) configure() error {
 // persist commits the device: from here on only delete takes it back.
 func (t *tap) persist() error {
 	if err := t.file.Persist(); err != nil {
-		return about(errDevice, fmt.Errorf("commit tap %q: %w", t.conf.IfName, err))
+		return about(errDevice, fmt.Errorf("commit tap %q: %w", t.conf.Tap.Name, err))
 	}
 	return nil
 }
 
-// delete takes the device back, also where another process has attached to it.
+// delete takes back the device and what was made beside it.
 func (t *tap) delete() error {
+	return errors.Join(t.deleteTap(), t.deleteEgress())
+}
+
+// deleteTap takes the device back, also where another process has attached to it.
+func (t *tap) deleteTap() error {
 	err := t.conn.Delete(t.link.Index)
 	if err == nil {
 		return nil

@@ -85,7 +85,7 @@ func TestDeleteUnseenWithoutADeviceAsksNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer null.Close()
-	device := &tap{conf: &netconf.Config{IfName: "net1"}, file: tuntap.Inherited(int(null.Fd()))} // without connection: asking panics
+	device := &tap{conf: &netconf.Config{Tap: netconf.Tap{Name: "net1"}}, file: tuntap.Inherited(int(null.Fd()))} // without connection: asking panics
 	if err := device.deleteUnseen(); err != nil {
 		t.Errorf("deleteUnseen\nwant no error\ngot  %v", err)
 	}

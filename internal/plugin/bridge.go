@@ -38,10 +38,10 @@ func (t *tap) noticeBridge() error {
 		return about(errDevice, fmt.Errorf("bridge %q: %w", t.bridge.Name, err))
 	}
 	if !bytes.Equal(now.MAC, t.bridge.MAC) {
-		notice("bridge %q took the MAC address %s of its new port %q for its own (it was %s)", now.Name, now.MAC, t.conf.IfName, t.bridge.MAC)
+		notice("bridge %q took the MAC address %s of its new port %q for its own (it was %s)", now.Name, now.MAC, t.conf.Tap.Name, t.bridge.MAC)
 	}
 	if now.MTU != t.bridge.MTU {
-		notice("bridge %q took the MTU %d of its new port %q for its own (it was %d)", now.Name, now.MTU, t.conf.IfName, t.bridge.MTU)
+		notice("bridge %q took the MTU %d of its new port %q for its own (it was %d)", now.Name, now.MTU, t.conf.Tap.Name, t.bridge.MTU)
 	}
 	return nil
 }

@@ -54,7 +54,7 @@ func checkDevice(conf *netconf.Config) error {
 	}
 	differences := compare(conf, seen)
 	if len(differences) > 0 {
-		return fmt.Errorf("tap %q is %w: %s", conf.IfName, errDifferences, strings.Join(differences, "; "))
+		return fmt.Errorf("tap %q is %w: %s", conf.Tap.Name, errDifferences, strings.Join(differences, "; "))
 	}
 	return nil
 }
@@ -66,6 +66,7 @@ type observation struct {
 	bridge    *netdev.Link // nil: none asked for, or not there
 	addresses []net.IPNet
 	routes    []netdev.RouteEntry
+	shaping   shaping
 }
 
 // observe runs on a thread in the container's namespace.
@@ -82,9 +83,9 @@ func observe(conf *netconf.Config) (observation, error) {
 	}
 	for _, link := range links {
 		switch {
-		case link.Alias == conf.Alias() && (seen.link == nil || link.Name == conf.IfName):
+		case link.Alias == conf.Alias() && (seen.link == nil || link.Name == conf.Tap.Name):
 			seen.link = link
-		case link.Name == conf.IfName:
+		case link.Name == conf.Tap.Name:
 			seen.namesake = link
 		}
 	}
@@ -96,6 +97,9 @@ func observe(conf *netconf.Config) (observation, error) {
 	}
 	if seen.link == nil {
 		return seen, nil
+	}
+	if seen.shaping, err = observeShaping(conn, conf, seen.link, links); err != nil {
+		return seen, err
 	}
 	if seen.addresses, err = netdev.Addresses(seen.link.Index); err != nil {
 		return seen, err
@@ -115,13 +119,14 @@ func compare(conf *netconf.Config, seen observation) []string {
 	d := compareLink(conf, seen)
 	ours := ownInterface(conf)
 	if ours < 0 {
-		return append(d, fmt.Sprintf("prevResult: expected an interface %q in %s, found none", conf.IfName, conf.Netns))
+		return append(d, fmt.Sprintf("prevResult: expected an interface %q in %s, found none", conf.Tap.Name, conf.Netns))
 	}
 	entry := conf.PrevResult.Interfaces[ours]
 	if mac, err := net.ParseMAC(entry.Mac); err != nil || !bytes.Equal(mac, seen.link.MAC) {
 		d = append(d, fmt.Sprintf("MAC: expected %s, found %s", entry.Mac, seen.link.MAC))
 	}
 	noticeChanges(conf, entry, seen.link)
+	d = append(d, compareShaping(conf, seen.shaping)...)
 	d = append(d, compareAddresses(conf.PrevResult, ours, seen.addresses)...)
 	return append(d, compareRoutes(conf.PrevResult, ours, seen)...)
 }
@@ -132,7 +137,7 @@ func compareLink(conf *netconf.Config, seen observation) []string {
 		return []string{fmt.Sprintf("kind: expected a tap, found %q", link.Kind)}
 	}
 	d := &differences{}
-	d.want("name", conf.IfName, link.Name)
+	d.want("name", conf.Tap.Name, link.Name)
 	d.want("persistent", true, tun.Persistent)
 	d.want("up", true, link.Up)
 	d.want("owner", idText(conf.Tap.Owner), idText(tun.Owner))
@@ -143,7 +148,14 @@ func compareLink(conf *netconf.Config, seen observation) []string {
 			d.want("bridge", conf.Tap.Bridge, "no such device")
 		} else {
 			d.want("bridge (index of the master)", seen.bridge.Index, link.Master)
+			d.want("isolated", conf.Tap.Isolated, link.Isolated)
 		}
+	}
+	if conf.Tap.Promisc {
+		d.want("promiscMode", true, link.Promisc)
+	}
+	if conf.Tap.AllMulti {
+		d.want("allmulti", true, link.AllMulti)
 	}
 	return d.list
 }
@@ -230,15 +242,13 @@ func hasRoute(list []netdev.RouteEntry, want *types.Route, device int) bool {
 	return false
 }
 
-// matches compares what the CNI route names; the rest is the kernel's or another plugin's choice.
+// matches compares what the CNI route names; the rest is the kernel's or another
+// plugin's choice. The table too: sbr moves an interface's routes out of the main
+// table without a word in the result.
 func matches(r netdev.RouteEntry, want *types.Route) bool {
-	table := tableMain
-	if want.Table != nil && *want.Table != 0 {
-		table = *want.Table
-	}
 	v4 := want.Dst.IP.To4() != nil
 	return sameNet(r.Dst, net.IPNet{IP: want.Dst.IP.Mask(want.Dst.Mask), Mask: want.Dst.Mask}) &&
-		r.Table == table &&
+		(want.Table == nil || *want.Table == 0 || r.Table == *want.Table) &&
 		(want.Priority == 0 || r.Priority == want.Priority) &&
 		(want.Scope == nil || !v4 || r.Scope == *want.Scope) &&
 		metricKept(r.MTU, want.MTU) &&

@@ -20,7 +20,10 @@ import (
 func intact() (*netconf.Config, observation) {
 	conf := &netconf.Config{
 		CNIVersion: "1.1.0", Network: "vms", ContainerID: "0123abcd", IfName: "net1", Netns: "/run/netns/pod",
-		Tap: netconf.Tap{MultiQueue: true, MTU: 1400, TxQueueLen: 500, Owner: ptr(uint32(0)), Group: ptr(uint32(107)), Bridge: "br0"},
+		Tap: netconf.Tap{
+			Name: "net1", MultiQueue: true, MTU: 1400, TxQueueLen: 500, Owner: ptr(uint32(0)), Group: ptr(uint32(107)),
+			Bridge: "br0", Isolated: true, Promisc: true, AllMulti: true,
+		},
 		PrevResult: &current.Result{
 			Interfaces: []*current.Interface{{Name: "net1", Mac: "02:00:00:00:00:01", Mtu: 1400, Sandbox: "/run/netns/pod"}},
 			IPs:        []*current.IPConfig{{Interface: ptr(0), Address: cidr("10.0.0.5/24")}, {Interface: ptr(0), Address: cidr("fd00::5/64")}},
@@ -30,7 +33,7 @@ func intact() (*netconf.Config, observation) {
 	seen := observation{
 		link: &netdev.Link{
 			Index: 7, Name: "net1", Alias: conf.Alias(), Kind: "tun", Up: true, MAC: net.HardwareAddr{2, 0, 0, 0, 0, 1},
-			MTU: 1400, TxQueueLen: 500, Master: 3,
+			MTU: 1400, TxQueueLen: 500, Master: 3, Isolated: true, Promisc: true, AllMulti: true,
 			Tun: &netdev.Tun{Tap: true, Persistent: true, MultiQueue: true, Owner: ptr(uint32(0)), Group: ptr(uint32(107))},
 		},
 		bridge:    &netdev.Link{Index: 3, Name: "br0", Kind: "bridge"},
@@ -75,6 +78,12 @@ func TestCompare(t *testing.T) {
 		{"port of another bridge", func(_ *netconf.Config, o *observation) { o.link.Master = 4 }, []string{"bridge (index of the master): expected 3, found 4"}},
 		{"bridge gone", func(_ *netconf.Config, o *observation) { o.bridge, o.link.Master = nil, 0 }, []string{"bridge: expected br0, found no such device"}},
 		{"no bridge asked for", func(c *netconf.Config, o *observation) { c.Tap.Bridge, o.bridge = "", nil }, nil},
+
+		{"not isolated", func(_ *netconf.Config, o *observation) { o.link.Isolated = false }, []string{"isolated: expected true, found false"}},
+		{"isolated unasked", func(c *netconf.Config, _ *observation) { c.Tap.Isolated = false }, []string{"isolated: expected false, found true"}},
+		{"not promiscuous", func(_ *netconf.Config, o *observation) { o.link.Promisc = false }, []string{"promiscMode: expected true, found false"}},
+		{"promiscuous unasked, by another plugin", func(c *netconf.Config, _ *observation) { c.Tap.Promisc, c.Tap.AllMulti = false, false }, nil},
+		{"not for all multicast", func(_ *netconf.Config, o *observation) { o.link.AllMulti = false }, []string{"allmulti: expected true, found false"}},
 
 		{"another MAC", func(_ *netconf.Config, o *observation) { o.link.MAC = net.HardwareAddr{2, 0, 0, 0, 0, 9} }, []string{"MAC: expected 02:00:00:00:00:01, found 02:00:00:00:00:09"}},
 		{"MAC changed by a later plugin, which recorded it", func(c *netconf.Config, o *observation) {
@@ -172,8 +181,8 @@ func TestCompareRoutes(t *testing.T) {
 
 		{"every attribute", full, detailed(func(*types.Route) {}), true},
 		{"another table", full, detailed(func(r *types.Route) { r.Table = ptr(101) }), false},
-		{"table main named by nothing", full, detailed(func(r *types.Route) { r.Table = nil }), false},
-		{"table main named by 0", full, detailed(func(r *types.Route) { r.Table = ptr(0) }), false},
+		{"no table named", full, detailed(func(r *types.Route) { r.Table = nil }), true},
+		{"table 0, which is none", full, detailed(func(r *types.Route) { r.Table = ptr(0) }), true},
 		{"another priority", full, detailed(func(r *types.Route) { r.Priority = 6 }), false},
 		{"no priority named", full, detailed(func(r *types.Route) { r.Priority = 0 }), true},
 		{"another scope", full, detailed(func(r *types.Route) { r.Scope = ptr(253) }), false},

@@ -39,7 +39,8 @@ func releaseIPAM(conf *netconf.Config, args *skel.CmdArgs) error {
 	return delegate.Del(context.Background(), ipamCall(conf, args.StdinData))
 }
 
-// removeTap deletes the device of this attachment, under whatever name it goes now.
+// removeTap deletes the device of this attachment, under whatever name it goes
+// now, and its egress device, whether the tap is there or not.
 func removeTap(conf *netconf.Config) error {
 	if conf.Netns == "" {
 		return nil // the runtime says that the namespace is gone, and the device with it
@@ -53,9 +54,9 @@ func removeTap(conf *netconf.Config) error {
 	}
 	defer sandbox.Close()
 
-	var conn *netdev.Conn
-	if err := sandbox.Do(func() error { conn, err = netdev.Dial(); return err }); err != nil {
-		return about(errDevice, err)
+	conn, err := dialIn(sandbox)
+	if err != nil {
+		return err
 	}
 	defer conn.Close()
 	links, err := conn.Links()
@@ -64,7 +65,7 @@ func removeTap(conf *netconf.Config) error {
 	}
 	var failed []error
 	for _, link := range links {
-		if isOurs(conf, link) {
+		if isOurs(conf, link) || isEgress(conf, link) {
 			failed = append(failed, conn.Delete(link.Index))
 		}
 	}
@@ -94,7 +95,7 @@ func isOurs(conf *netconf.Config, link *netdev.Link) bool {
 	if link.Alias != "" {
 		return link.Alias == conf.Alias()
 	}
-	return link.Name == conf.IfName && ownInterface(conf) >= 0
+	return link.Name == conf.Tap.Name && ownInterface(conf) >= 0
 }
 
 // ownInterface is the index of this attachment's entry in prevResult; -1: none.
@@ -105,7 +106,7 @@ func ownInterface(conf *netconf.Config) int {
 		return found
 	}
 	for i, entry := range conf.PrevResult.Interfaces {
-		if entry.Name == conf.IfName && entry.Sandbox == conf.Netns {
+		if entry.Name == conf.Tap.Name && entry.Sandbox == conf.Netns {
 			found = i
 		}
 	}

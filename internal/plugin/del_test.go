@@ -16,7 +16,7 @@ import (
 
 func TestIsOurs(t *testing.T) {
 	conf := &netconf.Config{
-		Network: "vms", ContainerID: "0123abcd", IfName: "net1", Netns: "/run/netns/pod",
+		Network: "vms", ContainerID: "0123abcd", IfName: "net1", Netns: "/run/netns/pod", Tap: netconf.Tap{Name: "net1"},
 		PrevResult: &current.Result{Interfaces: []*current.Interface{{Name: "net1", Sandbox: "/run/netns/pod"}}},
 	}
 	unlisted := *conf
@@ -79,7 +79,7 @@ func TestOwnInterface(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			conf := &netconf.Config{IfName: "net1", Netns: pod, PrevResult: &current.Result{Interfaces: tt.interfaces}}
+			conf := &netconf.Config{Tap: netconf.Tap{Name: "net1"}, Netns: pod, PrevResult: &current.Result{Interfaces: tt.interfaces}}
 			if got := ownInterface(conf); got != tt.want {
 				t.Errorf("ownInterface\nwant %d\ngot  %d", tt.want, got)
 			}
@@ -88,7 +88,7 @@ func TestOwnInterface(t *testing.T) {
 }
 
 func TestOwnInterfaceWithoutPrevResult(t *testing.T) {
-	if got := ownInterface(&netconf.Config{IfName: "net1"}); got != -1 {
+	if got := ownInterface(&netconf.Config{Tap: netconf.Tap{Name: "net1"}}); got != -1 {
 		t.Errorf("ownInterface\nwant -1\ngot  %d", got)
 	}
 }

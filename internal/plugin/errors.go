@@ -25,6 +25,7 @@ const (
 	codeBridge      uint = 106 // there is no such bridge
 	codeInterrupted uint = 107 // told to end by a signal
 	codeUnforeseen  uint = 108 // none of the others
+	codeBandwidth   uint = 109 // the kernel refused to limit the bandwidth
 )
 
 // Causes that only this package knows.
@@ -38,10 +39,13 @@ var (
 
 // Subjects of a step, for [about], where the cause alone does not tell the code.
 var (
-	errDevice = errors.New("device")
-	errLayer3 = errors.New("addresses and routes")
-	errNetns  = errors.New("network namespace")
-	errWrite  = errors.New("write the result")
+	errDevice     = errors.New("device")
+	errLayer3     = errors.New("addresses and routes")
+	errLimit      = errors.New("bandwidth")
+	errNetns      = errors.New("network namespace")
+	errFolder     = errors.New("folder of network namespaces")
+	errNoBridging = errors.New("kernel without bridges")
+	errWrite      = errors.New("write the result")
 )
 
 // about notes in the chain what a step was about, without a word in the message.
@@ -80,15 +84,20 @@ var verdicts = []struct {
 	{errNetns, types.ErrInvalidNetNS, needNetns},
 	{errInterrupted, codeInterrupted, mayTryAgain},
 	{ipam.ErrInterrupted, codeInterrupted, mayTryAgain},
-	{tuntap.ErrExists, codeNameTaken, "it was left as it was: choose another name, or delete it; the alias that ip link shows says whose a tap is"},
+	{tuntap.ErrExists, codeNameTaken, "it was left as it was: choose another name, or delete it (the alias that ip link shows says whose a tap is); where an earlier plugin of the chain made it, name the tap with the key tapName"},
+	{tuntap.ErrNoDriver, codeDevice, "load the driver: modprobe tun (and mknod /dev/net/tun c 10 200 where udev does not make it)"},
+	{tuntap.ErrLacks, codeDevice, "this needs a newer kernel, or a configuration without multiQueue"},
 	{errIntruder, types.ErrTryAgainLater, "a process in the namespace opens taps that are not its own; the tap was deleted"},
 	{selinux.ErrLabel, codeLabel, "selinuxContext must be a context that the policy knows, and under which the plugin may execute itself"},
 	{errNoBridge, codeBridge, "make the bridge in the container's namespace first: another plugin of the chain, or the image's own set-up"},
-	{ipam.ErrNotFound, codeIPAM, "install the IPAM plugin into one of the folders of CNI_PATH"},
+	{errNoBridging, codeBridge, "load the driver: modprobe bridge"},
+	{ipam.ErrNotFound, codeIPAM, "install the IPAM plugin into one of the folders of CNI_PATH, which the message lists"},
 	{ipam.ErrSelf, types.ErrInvalidNetworkConfig, "ipam.type must name an IPAM plugin such as host-local, static or dhcp"},
 	{errWrite, types.ErrIOFailure, "the runtime did not take the result; what was done is undone, unless the message says otherwise"},
 	{errDifferences, codeCheck, "delete the attachment and add it again, or find out who changed it"},
 	{errLayer3, codeLayer3, "correct the IPAM configuration: the message names the address or the route"},
+	{errLimit, codeBandwidth, "limits need the kernel's modules sch_tbf, and for egress ifb, sch_ingress, cls_u32 and act_mirred (modprobe loads them)"},
+	{errFolder, types.ErrIOFailure, "namespaces are sought in /run/netns, /var/run/netns and the folders of netnsDirs, which must be no links"},
 	{errDevice, codeDevice, "tap needs CAP_NET_ADMIN, /dev/net/tun (modprobe tun) and a kernel that takes the values of the configuration"},
 }
 

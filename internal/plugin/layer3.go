@@ -41,23 +41,23 @@ func (t *tap) address(assigned *current.Result) error {
 	}
 	for _, ip := range assigned.IPs {
 		if err := t.conn.AddAddress(t.link.Index, ip.Address); err != nil {
-			return about(errLayer3, fmt.Errorf("tap %q: %w", t.conf.IfName, err))
+			return about(errLayer3, fmt.Errorf("tap %q: %w", t.conf.Tap.Name, err))
 		}
 	}
 	for _, route := range routes {
 		if err := t.conn.AddRoute(t.link.Index, route); err != nil {
-			return about(errLayer3, fmt.Errorf("tap %q: %w", t.conf.IfName, err))
+			return about(errLayer3, fmt.Errorf("tap %q: %w", t.conf.Tap.Name, err))
 		}
 	}
 	return nil
 }
 
 func (t *tap) enableIPv6() error {
-	_, err := netdev.EnableIPv6(t.conf.IfName) // lies with the device: deleting that is its undo
+	_, err := netdev.EnableIPv6(t.conf.Tap.Name) // lies with the device: deleting that is its undo
 	if err != nil {
 		return err
 	}
-	return netdev.KeepIPv6OnDown(t.conf.IfName)
+	return netdev.KeepIPv6OnDown(t.conf.Tap.Name)
 }
 
 // enableLoopback turns IPv6 on for lo, through which the namespace reaches its

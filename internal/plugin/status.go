@@ -6,24 +6,25 @@ import (
 
 	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
+	"golang.org/x/sys/unix"
 
 	"tap/internal/ipam"
 	"tap/internal/netconf"
+	"tap/internal/netns"
 	"tap/internal/tuntap"
 )
 
-// Status says whether an ADD could work now, as far as that can be known without
-// a container (CNI specification 1.1, section 2, "STATUS").
+// Status says whether an ADD could work now (CNI specification 1.1, section 2,
+// "STATUS"). It does one, in a namespace of its own and without the commit: only
+// the container is missing.
 func Status(args *skel.CmdArgs) error {
 	conf, err := netconf.ParseStatus(args)
 	if err != nil {
 		return notReady(err)
 	}
-	device, err := tuntap.Open()
-	if err != nil {
-		return notReady(about(errDevice, err))
+	if err := tryDevice(conf); err != nil {
+		return notReady(err)
 	}
-	device.Close()
 	delegate, err := findIPAM(conf, args.Path)
 	if err != nil || delegate == nil {
 		return notReady(err)
@@ -33,6 +34,66 @@ func Status(args *skel.CmdArgs) error {
 		return nil
 	}
 	return notReady(err)
+}
+
+// tryDevice makes the device of the configuration where nobody sees it. The kernel
+// takes everything back with the namespace.
+func tryDevice(conf *netconf.Config) error {
+	if err := tryDriver(conf); err != nil {
+		return err
+	}
+	sandbox, err := netns.New()
+	if errors.Is(err, unix.EPERM) {
+		return about(errNetns, err)
+	}
+	if err != nil { // a shortage, which says nothing about this network: no reason to give up the node
+		notice("STATUS saw no more than the driver: %v", err)
+		return nil
+	}
+	defer sandbox.Close()
+
+	trial := *conf
+	trial.ContainerID, trial.Netns = "trial", sandbox.Path()
+	if trial.Tap.Name == "" {
+		trial.Tap.Name = "tap-trial"
+	}
+	trial.IfName = trial.Tap.Name
+	if err := tryBridge(&trial, sandbox); err != nil {
+		return err
+	}
+	tap, err := createTap(&trial, sandbox)
+	if err != nil {
+		return err
+	}
+	defer tap.close()
+	return tap.configure()
+}
+
+// tryDriver asks the driver before anything is made of it.
+func tryDriver(conf *netconf.Config) error {
+	device, err := tuntap.Open()
+	if err != nil {
+		return about(errDevice, err)
+	}
+	defer device.Close()
+	return about(errDevice, device.Supports(conf.Tap.MultiQueue))
+}
+
+// tryBridge makes the bridge that another plugin makes for the container.
+func tryBridge(trial *netconf.Config, sandbox *netns.Sandbox) error {
+	if trial.Tap.Bridge == "" {
+		return nil
+	}
+	conn, err := dialIn(sandbox)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	err = conn.Add(trial.Tap.Bridge, "bridge")
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		return about(errNoBridging, err)
+	}
+	return about(errDevice, err)
 }
 
 // unknownVerb says whether an IPAM plugin of before CNI 1.1 answered, which counts

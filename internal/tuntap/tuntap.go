@@ -13,8 +13,15 @@ import (
 // Path is where the kernel's driver is reached.
 const Path = "/dev/net/tun"
 
-// ErrExists is in the chain where an interface already bears the name.
-var ErrExists = errors.New("an interface of that name exists")
+// Errors that a caller decides by.
+var (
+	// ErrExists: an interface already bears the name.
+	ErrExists = errors.New("an interface of that name exists")
+	// ErrNoDriver: there is no /dev/net/tun, or nothing behind it.
+	ErrNoDriver = errors.New("the tun driver is not there")
+	// ErrLacks: the driver is too old.
+	ErrLacks = errors.New("the tun driver lacks")
+)
 
 // File is an open /dev/net/tun. A device that is created through it belongs to
 // the network namespace in which it was opened, and lives as long as it is open
@@ -22,7 +29,6 @@ var ErrExists = errors.New("an interface of that name exists")
 type File struct{ fd int }
 
 // Open opens /dev/net/tun in the network namespace of the calling thread.
-// Errors: fs.ErrNotExist without the node; unix.ENODEV or unix.ENXIO without the driver.
 func Open() (*File, error) {
 	f := &File{}
 	err := retry(func() error {
@@ -30,10 +36,42 @@ func Open() (*File, error) {
 		f.fd, err = unix.Open(Path, unix.O_RDWR|unix.O_CLOEXEC, 0)
 		return err
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENXIO):
+		return nil, fmt.Errorf("open %s: %w: %w", Path, err, ErrNoDriver)
+	case err != nil:
 		return nil, fmt.Errorf("open %s: %w", Path, err)
 	}
 	return f, nil
+}
+
+// Supports asks the driver for the flags that Create will use (TUNGETFEATURES);
+// ErrLacks is in the chain where one of them is missing.
+func (f *File) Supports(multiQueue bool) error {
+	var features int
+	err := retry(func() error {
+		var err error
+		features, err = unix.IoctlGetInt(f.fd, unix.TUNGETFEATURES)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("TUNGETFEATURES: %w", err)
+	}
+	needed := flags(multiQueue) &^ unix.IFF_TUN_EXCL // which the driver does not list
+	if missing := int(needed) &^ features; missing != 0 {
+		return fmt.Errorf("TUNGETFEATURES: %w the flags %#x", ErrLacks, missing)
+	}
+	return nil
+}
+
+// flags are those of a new device. IFF_NO_PI and IFF_VNET_HDR are what VMMs use;
+// every attach sets its own anew.
+func flags(multiQueue bool) uint16 {
+	flags := uint16(unix.IFF_TAP | unix.IFF_NO_PI | unix.IFF_VNET_HDR | unix.IFF_TUN_EXCL)
+	if multiQueue {
+		flags |= unix.IFF_MULTI_QUEUE
+	}
+	return flags
 }
 
 // Inherited is the File of a descriptor that another process opened.
@@ -62,12 +100,7 @@ func (f *File) Create(o Options) error {
 	if err != nil {
 		return fmt.Errorf("name %q: %w", o.Name, err)
 	}
-	// IFF_NO_PI and IFF_VNET_HDR are what VMMs use; every attach sets its own anew.
-	flags := uint16(unix.IFF_TAP | unix.IFF_NO_PI | unix.IFF_VNET_HDR | unix.IFF_TUN_EXCL)
-	if o.MultiQueue {
-		flags |= unix.IFF_MULTI_QUEUE
-	}
-	req.SetUint16(flags)
+	req.SetUint16(flags(o.MultiQueue))
 	err = retry(func() error { return unix.IoctlIfreq(f.fd, unix.TUNSETIFF, req) })
 	if errors.Is(err, unix.EBUSY) {
 		return fmt.Errorf("TUNSETIFF: %w; %w", err, ErrExists)

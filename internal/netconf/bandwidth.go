@@ -1,0 +1,97 @@
+package netconf
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// Bandwidth limits what passes the tap, as the CNI conventions have it ("bandwidth").
+type Bandwidth struct {
+	Ingress Limit // towards the guest
+	Egress  Limit // from the guest
+}
+
+// Limit is that of one direction; the zero value is none.
+type Limit struct {
+	Rate  uint64 // bits per second
+	Burst uint64 // bits that may pass at once
+}
+
+const (
+	minRate = 8                     // bits per second: tc counts in bytes
+	maxRate = 1_000_000_000_000_000 // bits per second: 1P, a kubelet's own limit
+	// minBurst, in bits, lets a segmentation offload frame pass: 64 KiB, and the
+	// headers that each of its segments counts (Linux 6.12, net/core/dev.c,
+	// qdisc_pkt_len_init). A smaller bucket would never hold such a frame.
+	minBurst = 8 * 80_000
+	// maxBurst, in bits, is what fits into 32 bits of bytes. Where the user names no
+	// burst, containerd sends 2^32-1 bits, and CRI-O sends this.
+	maxBurst = 8*(1<<32-1) - 1
+)
+
+// bandwidth takes the runtime's capability, and else the key of the same name.
+func (in *stdin) bandwidth() (Bandwidth, error) {
+	const allowed = "an object of ingressRate, ingressBurst, egressRate and egressBurst"
+	var runtime struct {
+		Bandwidth json.RawMessage `json:"bandwidth"`
+	}
+	if err := decode("runtimeConfig", in.RuntimeConfig, &runtime, "an object"); err != nil {
+		return Bandwidth{}, err
+	}
+	b, err := bandwidthOf("runtimeConfig.bandwidth", runtime.Bandwidth, allowed)
+	if err != nil || b != (Bandwidth{}) {
+		return b, err
+	}
+	return bandwidthOf("bandwidth", in.Bandwidth, allowed)
+}
+
+func bandwidthOf(key string, raw json.RawMessage, allowed string) (Bandwidth, error) {
+	var b Bandwidth
+	var fields struct {
+		IngressRate  json.RawMessage `json:"ingressRate"`
+		IngressBurst json.RawMessage `json:"ingressBurst"`
+		EgressRate   json.RawMessage `json:"egressRate"`
+		EgressBurst  json.RawMessage `json:"egressBurst"`
+	}
+	if err := decode(key, raw, &fields, allowed); err != nil {
+		return b, err
+	}
+	var err error
+	if b.Ingress, err = limit(key+".ingress", fields.IngressRate, fields.IngressBurst); err != nil {
+		return b, err
+	}
+	b.Egress, err = limit(key+".egress", fields.EgressRate, fields.EgressBurst)
+	return b, err
+}
+
+func limit(direction string, rate, burst json.RawMessage) (Limit, error) {
+	rates := fmt.Sprintf("an integer of bits per second, from %d to %d, or 0 for no limit", minRate, int64(maxRate))
+	bursts := fmt.Sprintf("an integer of bits, from %d (a frame of 64 KiB with the headers of its segments) to %d", minBurst, int64(maxBurst))
+	perSecond, err := integer(direction+"Rate", rate, 0, maxRate, rates)
+	if err != nil {
+		return Limit{}, err
+	}
+	bits, err := integer(direction+"Burst", burst, 0, maxBurst, bursts)
+	switch {
+	case err != nil:
+		return Limit{}, err
+	case perSecond == 0 && bits == 0:
+		return Limit{}, nil
+	case perSecond == 0:
+		return Limit{}, &KeyError{Key: direction + "Rate", Value: written(rate), Allowed: rates, Err: errors.New("a burst needs a rate")}
+	case perSecond < minRate:
+		return Limit{}, &KeyError{Key: direction + "Rate", Value: written(rate), Allowed: rates}
+	case bits < minBurst:
+		return Limit{}, &KeyError{Key: direction + "Burst", Value: written(burst), Allowed: bursts, Err: errors.New("too small for a frame of the guest's segmentation offload")}
+	}
+	return Limit{Rate: uint64(perSecond), Burst: uint64(bits)}, nil
+}
+
+// written is a number as it was written, or what its absence means.
+func written(raw json.RawMessage) string {
+	if absent(raw) {
+		return "0"
+	}
+	return clip(raw)
+}

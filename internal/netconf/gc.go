@@ -1,0 +1,74 @@
+package netconf
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/containernetworking/cni/pkg/skel"
+	"github.com/containernetworking/cni/pkg/types"
+)
+
+// Inventory is all attachments of one network that a runtime knows of.
+type Inventory struct {
+	network string // as in aliases
+	known   map[string]bool
+}
+
+// ParseGC reads only what GC acts on: a configuration that ADD would refuse today
+// may have garbage from yesterday.
+func ParseGC(args *skel.CmdArgs) (*Config, *Inventory, error) {
+	in, conf, err := identify(args)
+	if err != nil {
+		return nil, nil, err
+	}
+	if conf.NetnsDirs, err = in.netnsDirs(); err != nil {
+		return nil, nil, err
+	}
+	if conf.IPAM, err = in.ipamType(); err != nil {
+		return nil, nil, err
+	}
+	inventory, err := in.inventory()
+	if err != nil {
+		return nil, nil, err
+	}
+	return conf, inventory, nil
+}
+
+func (in *stdin) inventory() (*Inventory, error) {
+	const key, allowed = "cni.dev/valid-attachments", "a list of objects with containerID and ifname, or null for none"
+	raw := in.ValidAttachments
+	if raw == nil {
+		raw = in.Attachments
+	}
+	if raw == nil { // not even null: nobody said that all attachments are garbage
+		return nil, &KeyError{Key: key, Value: "none", Allowed: allowed, Err: errors.New("GC does not know what to keep")}
+	}
+	var list []types.GCAttachment
+	if err := decode(key, raw, &list, allowed); err != nil {
+		return nil, err
+	}
+	inventory := &Inventory{network: aliasField(in.Name), known: make(map[string]bool, len(list))}
+	for _, a := range list {
+		if a.ContainerID == "" || a.IfName == "" {
+			return nil, &KeyError{Key: key, Value: clip(raw), Allowed: allowed, Err: errors.New("an entry names no attachment")}
+		}
+		inventory.known[attachmentFields(a.ContainerID, a.IfName)] = true
+	}
+	return inventory, nil
+}
+
+// Stale says whether an alias is that of a tap of this network whose attachment
+// nobody knows of.
+func (i *Inventory) Stale(alias string) bool {
+	network, attachment, ok := splitAlias(alias)
+	return ok && network == i.network && !i.known[attachment]
+}
+
+// Egress says whether the device of that name and alias is one that limits what
+// a guest of this network sends. One that was just born has no alias.
+func (i *Inventory) Egress(name, alias string) bool {
+	if len(name) != len(egressPrefix)+egressNetworkChars+egressTapChars || !strings.HasPrefix(name, egressOfNetwork(i.network)) {
+		return false
+	}
+	return alias == "" || strings.HasPrefix(alias, egressPrefix+"/"+i.network+"/")
+}
