@@ -83,6 +83,9 @@ func (t *tap) attach(ctx context.Context, lease *ipam.Lease, stdout io.Writer) e
 	if err := t.configure(); err != nil {
 		return err
 	}
+	if err := t.noticeBridge(); err != nil {
+		return err
+	}
 	assigned, err := lease.Wait()
 	if err != nil {
 		return err

@@ -149,10 +149,7 @@ func (t *tap) configure() error {
 	if err := t.conn.Configure(t.link.Index, settings); err != nil {
 		return about(errDevice, fmt.Errorf("configure tap %q: %w", t.conf.Tap.Name, err))
 	}
-	if err := t.limit(); err != nil {
-		return err
-	}
-	return t.noticeBridge()
+	return t.limit()
 }
 
 // persist commits the device: from here on only delete takes it back.
