@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"math"
 	"os"
 
@@ -24,11 +25,29 @@ func main() {
 	if selinux.IsChild(os.Args) {
 		os.Exit(selinux.Child(os.Args))
 	}
-	skel.PluginMainFuncs(skel.CNIFuncs{
-		Add:    func(args *skel.CmdArgs) error { return plugin.Add(args, os.Stdout) },
-		Del:    plugin.Del,
-		Check:  plugin.Check,
-		GC:     plugin.GC,
-		Status: plugin.Status,
-	}, version.All, "CNI plugin tap "+buildVersion)
+	if err := converse(); err != nil {
+		os.Exit(1)
+	}
+}
+
+// converse answers the runtime; an error is written already.
+func converse() error {
+	spoken := "" // cniVersion of the configuration, once it is known
+	failure := plugin.Environment()
+	if failure == nil {
+		failure = skel.PluginMainFuncsWithError(skel.CNIFuncs{
+			Add:    plugin.Speaking(&spoken, func(args *skel.CmdArgs) error { return plugin.Add(args, os.Stdout) }),
+			Del:    plugin.Speaking(&spoken, plugin.Del),
+			Check:  plugin.Speaking(&spoken, plugin.Check),
+			GC:     plugin.Speaking(&spoken, plugin.GC),
+			Status: plugin.Speaking(&spoken, plugin.Status),
+		}, plugin.Versions{PluginInfo: version.All}, "CNI plugin tap "+buildVersion)
+	}
+	if failure == nil {
+		return nil
+	}
+	if err := plugin.PrintError(os.Stdout, spoken, failure); err != nil {
+		fmt.Fprintf(os.Stderr, "tap: %v\n", err)
+	}
+	return failure
 }

@@ -184,6 +184,31 @@ func (in *stdin) ipamType() (string, error) {
 	return name, nil
 }
 
+// assignable refuses addresses that the runtime asks for where nobody assigns any
+// (CNI conventions, "ips": to be requested of plugins that can).
+func (in *stdin) assignable(ipam string) error {
+	if ipam != "" {
+		return nil // it reads them
+	}
+	var runtime struct {
+		IPs json.RawMessage `json:"ips"`
+	}
+	if err := decode("runtimeConfig", in.RuntimeConfig, &runtime, "an object"); err != nil {
+		return err
+	}
+	var ips []json.RawMessage
+	if err := decode("runtimeConfig.ips", runtime.IPs, &ips, "a list of addresses"); err != nil {
+		return err
+	}
+	if len(ips) > 0 {
+		return &KeyError{
+			Key: "runtimeConfig.ips", Value: clip(runtime.IPs), Allowed: "addresses for a network with ipam",
+			Err: errors.New("the network has no IPAM plugin that could assign them"),
+		}
+	}
+	return nil
+}
+
 // mac takes the first of the four places that names one (CNI conventions,
 // "Dynamic Plugin specific fields"): the runtime's capability, args.cni,
 // CNI_ARGS, the configuration itself. All four are read, one address is judged.
@@ -261,12 +286,13 @@ func text(key string, raw json.RawMessage) (string, error) {
 func macOfArgs(cniArgs string) (string, error) {
 	var known struct {
 		types.CommonArgs
-		MAC types.UnmarshallableString
+		MAC         types.UnmarshallableString
+		IP, GATEWAY types.UnmarshallableString // the IPAM plugin's (conventions, "CNI_ARGS"; host-local)
 	}
 	if err := types.LoadArgs(cniArgs, &known); err != nil {
 		return "", &VarError{
 			Var: "CNI_ARGS", Value: clip([]byte(cniArgs)), Err: err,
-			Advice: "CNI_ARGS is KEY=VALUE;…, of which MAC is understood; IgnoreUnknown=1 lets others pass",
+			Advice: "CNI_ARGS is KEY=VALUE;…, of which MAC is understood, and IP and GATEWAY by IPAM plugins; IgnoreUnknown=1 lets others pass",
 		}
 	}
 	return string(known.MAC), nil

@@ -30,7 +30,7 @@ func TestParseMACPrecedence(t *testing.T) {
 		{"an empty place is passed over", []string{`"runtimeConfig": {"mac": ""}`, `"args": {"cni": {"mac": ""}}`, key}, "MAC=", "02:00:00:00:00:04"},
 		{"a null place is passed over", []string{`"runtimeConfig": {"mac": null}`, `"args": {"cni": null}`, key}, "", "02:00:00:00:00:04"},
 		{"an address that loses is not judged", []string{capability, `"mac": "random"`}, "MAC=random", "02:00:00:00:00:01"},
-		{"other capabilities", []string{`"runtimeConfig": {"portMappings": [], "ips": ["10.0.0.1/24"]}`, key}, "", "02:00:00:00:00:04"},
+		{"other capabilities", []string{`"runtimeConfig": {"portMappings": [], "ips": []}`, key}, "", "02:00:00:00:00:04"},
 		{"other args", []string{`"args": {"example.org": {"mac": 5}, "cni": {"ips": []}}`, key}, "", "02:00:00:00:00:04"},
 	}
 	for _, tt := range tests {

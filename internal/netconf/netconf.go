@@ -136,6 +136,9 @@ func network(args *skel.CmdArgs) (*stdin, *Config, error) {
 	if conf.IPAM, err = in.ipamType(); err != nil {
 		return nil, nil, err
 	}
+	if err := in.assignable(conf.IPAM); err != nil {
+		return nil, nil, err
+	}
 	if err := decode("dns", in.DNS, &conf.DNS, "an object of nameservers, domain, search and options"); err != nil {
 		return nil, nil, err
 	}

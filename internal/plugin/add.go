@@ -100,7 +100,7 @@ func (t *tap) attach(ctx context.Context, lease *ipam.Lease, stdout io.Writer) e
 	if link.Name != t.conf.Tap.Name {
 		return about(errDevice, fmt.Errorf("tap %q was renamed to %q meanwhile", t.conf.Tap.Name, link.Name))
 	}
-	result, err := newResult(t.conf, link, assigned) // in the version asked for: from here only the writing can fail
+	result, err := newResult(t.conf, link, t.egress, assigned) // in the version asked for: from here only the writing can fail
 	if err != nil {
 		return err
 	}

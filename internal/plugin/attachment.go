@@ -59,7 +59,7 @@ type tap struct {
 	link    *netdev.Link     // as the kernel made it; nil until createTap has seen it
 	bridge  *netdev.Link     // as it was before; nil: none asked for
 	mac     net.HardwareAddr // that it shall have; nil: the kernel's
-	egress  string           // name of the egress device that was made beside it; empty: none
+	egress  *netdev.Link     // the device that was made beside it; nil: none
 }
 
 // createTap makes the device under its final name. The name is the lock on the

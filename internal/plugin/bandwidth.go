@@ -3,6 +3,7 @@ package plugin
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"tap/internal/netconf"
 	"tap/internal/netdev"
@@ -31,11 +32,12 @@ func (t *tap) limitEgress(limit netdev.Limit) error {
 	if err := t.addEgress(name); err != nil {
 		return err
 	}
-	t.egress = name
+	t.egress = &netdev.Link{Name: name} // from here on deleteEgress takes it back
 	device, err := t.conn.LinkByName(name)
 	if err != nil {
 		return err
 	}
+	t.egress = device
 	if err := t.conn.SetAlias(device.Index, netconf.EgressAlias(t.conf.Alias())); err != nil {
 		return err
 	}
@@ -52,11 +54,18 @@ func (t *tap) addEgress(name string) error {
 	if !errors.Is(err, netdev.ErrExists) {
 		return err
 	}
-	left, readErr := t.conn.LinkByName(name)
-	if readErr != nil || left.Kind != egressKind {
+	links, readErr := t.conn.Links()
+	if readErr != nil {
 		return errors.Join(err, readErr)
 	}
-	if err := t.conn.Delete(left.Index); err != nil {
+	if slices.ContainsFunc(links, func(l *netdev.Link) bool { return isOurs(t.conf, l) && l.Index != t.link.Index }) {
+		return err // the attachment lives on, renamed
+	}
+	left := slices.IndexFunc(links, func(l *netdev.Link) bool { return isEgress(t.conf, l) })
+	if left < 0 {
+		return err // a stranger's
+	}
+	if err := t.conn.Delete(links[left].Index); err != nil {
 		return err
 	}
 	return t.conn.Add(name, egressKind)
@@ -64,10 +73,10 @@ func (t *tap) addEgress(name string) error {
 
 // deleteEgress undoes addEgress.
 func (t *tap) deleteEgress() error {
-	if t.egress == "" {
+	if t.egress == nil {
 		return nil
 	}
-	if err := t.conn.DeleteByName(t.egress); err != nil {
+	if err := t.conn.DeleteByName(t.egress.Name); err != nil {
 		return fmt.Errorf("undo: %w", err)
 	}
 	return nil

@@ -11,8 +11,9 @@ import (
 )
 
 // newResult is what ADD prints: the result of the plugins before this one as it
-// was, this interface appended, and the addresses of our IPAM pointing at it.
-func newResult(conf *netconf.Config, link *netdev.Link, assigned *current.Result) ([]byte, error) {
+// was, the tap and the device made beside it (nil: none) appended, and the addresses
+// of our IPAM pointing at the tap.
+func newResult(conf *netconf.Config, link, egress *netdev.Link, assigned *current.Result) ([]byte, error) {
 	result := &current.Result{CNIVersion: current.ImplementedSpecVersion}
 	if prev := conf.PrevResult; prev != nil {
 		result.Interfaces = append(result.Interfaces, prev.Interfaces...)
@@ -21,11 +22,10 @@ func newResult(conf *netconf.Config, link *netdev.Link, assigned *current.Result
 		result.DNS = prev.DNS
 	}
 	ours := len(result.Interfaces)
-	entry := &current.Interface{Name: link.Name, Mac: link.MAC.String(), Sandbox: conf.Netns}
-	if conf.CNIVersion == current.ImplementedSpecVersion { // earlier specifications have no such key
-		entry.Mtu = link.MTU
+	result.Interfaces = append(result.Interfaces, newInterface(conf, link))
+	if egress != nil {
+		result.Interfaces = append(result.Interfaces, newInterface(conf, egress))
 	}
-	result.Interfaces = append(result.Interfaces, entry)
 	if assigned != nil {
 		for _, ip := range assigned.IPs {
 			ip = ip.Copy()
@@ -41,6 +41,14 @@ func newResult(conf *netconf.Config, link *netdev.Link, assigned *current.Result
 		result.DNS = conf.DNS
 	}
 	return encode(result, conf.CNIVersion)
+}
+
+func newInterface(conf *netconf.Config, link *netdev.Link) *current.Interface {
+	entry := &current.Interface{Name: link.Name, Mac: link.MAC.String(), Sandbox: conf.Netns}
+	if conf.CNIVersion == current.ImplementedSpecVersion { // earlier specifications have no such key
+		entry.Mtu = link.MTU
+	}
+	return entry
 }
 
 func encode(result *current.Result, version string) ([]byte, error) {
