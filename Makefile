@@ -38,8 +38,11 @@ lint: bin/golangci-lint
 	bin/golangci-lint run ./...
 	cd test && ../bin/golangci-lint run --config ../.golangci.yml ./...
 
+# Plugins that the tests put into a chain with ours.
+CHAINED := bin/bridge bin/ptp bin/bandwidth bin/sbr bin/tuning
+
 # What the tests run beside the plugin.
-tools: neighbours bin/cnitool bin/reference/tap
+tools: neighbours $(CHAINED) bin/cnitool bin/reference/tap
 	cd test && $(GOBUILD) -o ../bin/ ./guest && $(GOBUILD) -o ../bin/fake ./fakeipam
 
 neighbours: bin/host-local bin/static
@@ -48,6 +51,14 @@ neighbours: bin/host-local bin/static
 # They depend on the versions above; go install leaves an equal file alone.
 bin/host-local bin/static: Makefile
 	$(call GOINSTALL,bin) $(PLUGINS)/ipam/$(@F)@$(PLUGINS_VERSION)
+	@touch $@
+
+bin/bridge bin/ptp: Makefile
+	$(call GOINSTALL,bin) $(PLUGINS)/main/$(@F)@$(PLUGINS_VERSION)
+	@touch $@
+
+bin/bandwidth bin/sbr bin/tuning: Makefile
+	$(call GOINSTALL,bin) $(PLUGINS)/meta/$(@F)@$(PLUGINS_VERSION)
 	@touch $@
 
 bin/reference/tap: Makefile

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,6 +25,7 @@ import (
 type runtime struct {
 	*libcni.CNIConfig
 	host   *harness.Host
+	exec   *nodeExec
 	stderr *bytes.Buffer // of the plugins
 }
 
@@ -31,13 +33,14 @@ func newRuntime(t *testing.T, host *harness.Host) *runtime {
 	t.Helper()
 	stderr := &bytes.Buffer{}
 	exec := &nodeExec{DefaultExec: &invoke.DefaultExec{RawExec: &invoke.RawExec{Stderr: stderr}}, host: host}
-	return &runtime{libcni.NewCNIConfigWithCacheDir([]string{harness.BinDir(t)}, t.TempDir(), exec), host, stderr}
+	return &runtime{libcni.NewCNIConfigWithCacheDir([]string{harness.BinDir(t)}, t.TempDir(), exec), host, exec, stderr}
 }
 
 // nodeExec executes plugins in the node's namespace; the rest is the library's.
 type nodeExec struct {
 	*invoke.DefaultExec
-	host *harness.Host
+	host    *harness.Host
+	printed [][]byte // by each plugin, in order
 }
 
 func (e *nodeExec) ExecPlugin(ctx context.Context, path string, stdin []byte, environ []string) ([]byte, error) {
@@ -47,6 +50,7 @@ func (e *nodeExec) ExecPlugin(ctx context.Context, path string, stdin []byte, en
 		out, err = e.DefaultExec.ExecPlugin(ctx, path, stdin, environ)
 		return err
 	})
+	e.printed = append(e.printed, out)
 	return out, err
 }
 
@@ -200,8 +204,19 @@ func TestExamples(t *testing.T) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			host := harness.NewHost(t)
 			host.Exec("ip", "link", "add", "br0", "address", "02:00:00:00:00:bb", "type", "bridge")
-			newRuntime(t, host).lifeCycle(t, exampleConfig(t, host, file), func(result *current.Result) {
-				if d := host.MustDevice("net1"); !d.Up() || len(result.Interfaces) != 1 {
+			// The bridge plugin leaves its bridge for ever, so it is there before.
+			if out, err := host.Node.Output("sh", "-ec", "ip link add cni-guests address 02:00:00:00:00:bb up type bridge; ip addr add 10.25.0.1/24 dev cni-guests"); err != nil {
+				t.Fatalf("make the bridge: %v: %s", err, out)
+			}
+			config := exampleConfig(t, host, file)
+			name := "net1"
+			if strings.Contains(config, "tapName") {
+				name = "vm0"
+			}
+			newRuntime(t, host).lifeCycle(t, config, func(result *current.Result) {
+				d := host.MustDevice(name)
+				listed := slices.ContainsFunc(result.Interfaces, func(i *current.Interface) bool { return i.Name == name && i.Mac == d.MAC })
+				if !d.Up() || !listed || d.Details.Kind != "tun" {
 					t.Errorf("device %+v, result %+v", d, result)
 				}
 			})
