@@ -54,6 +54,22 @@ func (c *Conn) configureIsolated(index int, s Settings) error {
 	return nil
 }
 
+// UpWithoutAddress brings up a device that only passes frames on: it gets no
+// IPv6 link-local address, so it says nothing and no route leads to it.
+func (c *Conn) UpWithoutAddress(index int) error {
+	const none = 1 // IN6_ADDR_GEN_MODE_NONE, include/uapi/linux/if_link.h
+	families := nl.NewRtAttr(unix.IFLA_AF_SPEC, nil)
+	families.AddRtAttr(unix.AF_INET6, nil).AddRtAttr(unix.IFLA_INET6_ADDR_GEN_MODE, nl.Uint8Attr(none))
+	// The kernel refuses the attribute where it has no IPv6, and so no such address.
+	if err := c.setLink(index, 0, families); err != nil && !errors.Is(err, unix.EAFNOSUPPORT) {
+		return fmt.Errorf("set address generation: %w", err)
+	}
+	if err := c.setLink(index, unix.IFF_UP); err != nil {
+		return fmt.Errorf("set link up: %w", err)
+	}
+	return nil
+}
+
 // SetAlias gives a device an alias and nothing else.
 func (c *Conn) SetAlias(index int, alias string) error {
 	if err := c.setLink(index, 0, nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(alias))); err != nil {

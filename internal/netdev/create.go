@@ -11,13 +11,10 @@ import (
 // ErrExists is in the chain where a device already bears the name.
 var ErrExists = errors.New("a device of that name exists")
 
-// Add makes a device of a kind that needs no settings ("ifb", "bridge"), and
-// brings it up.
+// Add makes a device of a kind that needs no settings ("ifb", "bridge").
 func (c *Conn) Add(name, kind string) error {
 	req := c.request(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK)
-	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
-	msg.Flags, msg.Change = unix.IFF_UP, unix.IFF_UP
-	req.AddData(msg)
+	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
 	req.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)))
 	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
 	info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated(kind))

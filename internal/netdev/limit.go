@@ -48,6 +48,7 @@ type Bucket struct {
 	rate  uint64 // bytes per second
 	ticks uint32 // of 64 ns, modulo 2^32: the burst, as the time that it takes at the rate
 	queue uint32 // bytes
+	peak  bool   // a second bucket bounds the rate of a burst
 }
 
 // Is says whether the bucket is what LimitSending makes of a limit. The kernel
@@ -55,7 +56,7 @@ type Bucket struct {
 // psched_ratecfg_precompute), and tells of it modulo 2^32.
 func (b *Bucket) Is(l Limit) bool {
 	const nsPerSecond, nsPerTick = 1_000_000_000, 64
-	if b.rate != l.Rate || b.queue != l.queue() {
+	if b.rate != l.Rate || b.queue != l.queue() || b.peak {
 		return false
 	}
 	high, low := bits.Mul64(uint64(l.Burst), nsPerSecond)
@@ -70,7 +71,11 @@ func (b *Bucket) String() string {
 	if b == nil {
 		return "none"
 	}
-	return fmt.Sprintf("%d bytes per second, burst of %d ticks, queue of %d bytes", b.rate, b.ticks, b.queue)
+	text := fmt.Sprintf("%d bytes per second, burst of %d ticks, queue of %d bytes", b.rate, b.ticks, b.queue)
+	if b.peak {
+		text += ", with a peak rate"
+	}
+	return text
 }
 
 func (l Limit) String() string {
@@ -104,7 +109,7 @@ func parseBucket(options []byte) (*Bucket, error) {
 				return nil, fmt.Errorf("read qdisc tbf: parameters of %d bytes", len(attr.Value))
 			}
 			qopt := nl.DeserializeTcTbfQopt(attr.Value)
-			b.ticks, b.queue = qopt.Buffer, qopt.Limit
+			b.ticks, b.queue, b.peak = qopt.Buffer, qopt.Limit, qopt.Peakrate.Rate != 0
 			b.rate = max(b.rate, uint64(qopt.Rate.Rate))
 		case nl.TCA_TBF_RATE64: // only of rates that have no room above
 			b.rate = max(b.rate, u64(attr.Value))

@@ -1,6 +1,7 @@
 package netdev
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -25,7 +26,7 @@ func (c *Conn) RedirectReceived(index, to int) error {
 		return fmt.Errorf("redirect to device %d: %w", to, err)
 	}
 	req := c.request(unix.RTM_NEWTFILTER, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK)
-	const first, everyProtocol = 1 << 16, unix.ETH_P_ALL<<8&0xff00 | unix.ETH_P_ALL>>8 // priority; network byte order
+	const first = 1 << 16 // priority
 	req.AddData(&nl.TcMsg{Ifindex: int32(index), Parent: ingressHandle, Info: first | everyProtocol})
 	req.AddData(nl.NewRtAttr(nl.TCA_KIND, nl.ZeroTerminated("u32")))
 	req.AddData(everythingTo(to))
@@ -35,25 +36,32 @@ func (c *Conn) RedirectReceived(index, to int) error {
 	return nil
 }
 
-// everythingTo is a u32 filter whose one key has an empty mask, and its action.
+// everythingTo is a u32 filter that everything matches, and its action.
 func everythingTo(device int) *nl.RtAttr {
-	const (
-		terminal = 1 // TC_U32_TERMINAL, include/uapi/linux/pkt_cls.h
-		egress   = 1 // TCA_EGRESS_REDIR, include/uapi/linux/tc_act/tc_mirred.h
-		stolen   = 4 // TC_ACT_STOLEN, include/uapi/linux/pkt_cls.h
-	)
 	options := nl.NewRtAttr(nl.TCA_OPTIONS, nil)
-	every := nl.TcU32Sel{Flags: terminal, Nkeys: 1, Keys: []nl.TcU32Key{{}}}
-	options.AddRtAttr(nl.TCA_U32_SEL, every.Serialize())
+	options.AddRtAttr(nl.TCA_U32_SEL, everything())
 	action := options.AddRtAttr(nl.TCA_U32_ACT, nil).AddRtAttr(nl.TCA_ACT_TAB, nil)
 	action.AddRtAttr(nl.TCA_ACT_KIND, nl.ZeroTerminated("mirred"))
 	parms := make([]byte, sizeofMirred)
-	binary.NativeEndian.PutUint32(parms[mirredAction:], stolen)
-	binary.NativeEndian.PutUint32(parms[mirredEaction:], egress)
+	binary.NativeEndian.PutUint32(parms[mirredAction:], actStolen)
+	binary.NativeEndian.PutUint32(parms[mirredEaction:], egressRedirect)
 	binary.NativeEndian.PutUint32(parms[mirredDevice:], uint32(device))
 	action.AddRtAttr(nl.TCA_ACT_OPTIONS, nil).AddRtAttr(nl.TCA_MIRRED_PARMS, parms)
 	return options
 }
+
+// everything is a selector whose one key has an empty mask.
+func everything() []byte {
+	const terminal = 1 // TC_U32_TERMINAL, include/uapi/linux/pkt_cls.h
+	every := nl.TcU32Sel{Flags: terminal, Nkeys: 1, Keys: []nl.TcU32Key{{}}}
+	return every.Serialize()
+}
+
+const (
+	everyProtocol  = unix.ETH_P_ALL<<8&0xff00 | unix.ETH_P_ALL>>8 // in network byte order
+	actStolen      = 4                                            // TC_ACT_STOLEN, include/uapi/linux/pkt_cls.h
+	egressRedirect = 1                                            // TCA_EGRESS_REDIR, include/uapi/linux/tc_act/tc_mirred.h
+)
 
 // struct tc_mirred, include/uapi/linux/tc_act/tc_mirred.h: seven times 32 bits. (That
 // of package nl takes two bytes more than there are.)
@@ -64,20 +72,22 @@ const (
 	mirredDevice  = 24
 )
 
-// RedirectOf is the device to which [Conn.RedirectReceived] sends what another one
-// receives; 0: no filter does.
+// RedirectOf is the device to which [Conn.RedirectReceived] sends everything that
+// another one receives; 0: no filter does.
 func (c *Conn) RedirectOf(index int) (int, error) {
 	msgs, err := c.dumpTc(unix.RTM_GETTFILTER, unix.RTM_NEWTFILTER, &nl.TcMsg{Ifindex: int32(index), Parent: ingressHandle})
 	if err != nil {
 		return 0, fmt.Errorf("list filters of device %d: %w", index, err)
 	}
 	for _, msg := range msgs {
-		if msg.kind != "u32" {
-			continue
+		if msg.options == nil || msg.kind == "u32" && attribute(msg.options, nl.TCA_U32_DIVISOR) != nil {
+			continue // a list of filters, or u32's hash table, and no filter
 		}
-		if to := redirectTarget(msg.options); to != 0 {
-			return to, nil
+		// The first decides: none behind it would see a frame.
+		if msg.kind == "u32" && uint16(msg.header.Info) == everyProtocol && bytes.Equal(attribute(msg.options, nl.TCA_U32_SEL), everything()) {
+			return redirectTarget(msg.options), nil
 		}
+		return 0, nil
 	}
 	return 0, nil
 }
@@ -90,7 +100,7 @@ func redirectTarget(options []byte) int {
 		return 0
 	}
 	parms := attribute(attribute(action, nl.TCA_ACT_OPTIONS), nl.TCA_MIRRED_PARMS)
-	if len(parms) < sizeofMirred {
+	if len(parms) < sizeofMirred || u32(parms[mirredAction:]) != actStolen || u32(parms[mirredEaction:]) != egressRedirect {
 		return 0
 	}
 	return int(u32(parms[mirredDevice:]))

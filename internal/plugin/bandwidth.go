@@ -44,6 +44,9 @@ func (t *tap) limitEgress(limit netdev.Limit) error {
 	if err := t.conn.LimitSending(device.Index, limit); err != nil {
 		return err
 	}
+	if err := t.conn.UpWithoutAddress(device.Index); err != nil {
+		return err
+	}
 	return t.conn.RedirectReceived(t.link.Index, device.Index)
 }
 
@@ -130,7 +133,7 @@ func compareShaping(conf *netconf.Config, seen shaping) []string {
 	}
 	if egress := conf.Tap.Bandwidth.Egress; egress != (netconf.Limit{}) {
 		if seen.device == nil {
-			d.want("bandwidth, egress device", netconf.EgressName(conf.Alias()), "none")
+			d.want("bandwidth, egress device", netconf.EgressName(conf.Alias()), "no ifb of that name")
 			return d.list
 		}
 		d.want("bandwidth, egress device up", true, seen.device.Up)
