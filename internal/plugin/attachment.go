@@ -36,6 +36,20 @@ func openSandbox(conf *netconf.Config) (*netns.Sandbox, error) {
 	return sandbox, nil
 }
 
+// linksIn opens a route netlink socket in a namespace, and lists the devices there.
+func linksIn(sandbox *netns.Sandbox) (*netdev.Conn, []*netdev.Link, error) {
+	conn, err := dialIn(sandbox)
+	if err != nil {
+		return nil, nil, err
+	}
+	links, err := conn.Links()
+	if err != nil {
+		conn.Close()
+		return nil, nil, about(errDevice, fmt.Errorf("namespace %s: %w", sandbox.Path(), err))
+	}
+	return conn, links, nil
+}
+
 // dialIn opens a route netlink socket in a namespace.
 func dialIn(sandbox *netns.Sandbox) (*netdev.Conn, error) {
 	var conn *netdev.Conn

@@ -54,15 +54,11 @@ func removeTap(conf *netconf.Config) error {
 	}
 	defer sandbox.Close()
 
-	conn, err := dialIn(sandbox)
+	conn, links, err := linksIn(sandbox)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	links, err := conn.Links()
-	if err != nil {
-		return about(errDevice, err)
-	}
 	var failed []error
 	for _, link := range links {
 		if isOurs(conf, link) || isEgress(conf, link) {

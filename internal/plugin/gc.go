@@ -51,15 +51,11 @@ func collectIn(sandbox *netns.Sandbox, inventory *netconf.Inventory) error {
 	if err != nil || own {
 		return err
 	}
-	conn, err := dialIn(sandbox)
+	conn, links, err := linksIn(sandbox)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	links, err := conn.Links()
-	if err != nil {
-		return about(errDevice, fmt.Errorf("namespace %s: %w", sandbox.Path(), err))
-	}
 	var failed []error
 	for _, link := range garbage(links, inventory) {
 		if err := conn.Delete(link.Index); err != nil {

@@ -1,0 +1,255 @@
+package harness
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Fault is what befalls a command at one of its system calls. They are counted over
+// all threads of a process. (strace counts those of each thread by itself, and
+// which thread makes which call is the Go runtime's choice.)
+type Fault struct {
+	Calls    []uint64       // numbers of the calls that count; empty: all
+	N        int            // at the nth of them; 0: nothing befalls it, and all are recorded
+	Errno    syscall.Errno  // the call is not made and returns this
+	Signal   syscall.Signal // sent where the call is entered
+	Children bool           // those of its children count instead of its own
+	FromMain bool           // only those of the plugin's main count, not those of the Go runtime's start
+}
+
+// Point is a system call at its entry.
+type Point struct {
+	Pid    int // the process that makes it
+	Number uint64
+	Args   [6]uint64
+	Data   [32]byte // what the second argument points at
+}
+
+// NetlinkType is the type of the message that a sendto carries.
+func (p *Point) NetlinkType() uint16 { return binary.NativeEndian.Uint16(p.Data[4:6]) }
+
+// Traced is the outcome of a command under a Fault.
+type Traced struct {
+	Got
+	Struck *Point  // where the fault befell it; nil: it made fewer such calls
+	Calls  []Point // recorded, where the fault has no N
+}
+
+// KillAt kills a command with SIGKILL where it enters one of the given system calls
+// for the nth time. It returns nil where the plugin ended by itself.
+func (h *Host) KillAt(cmd *exec.Cmd, n int, calls ...uint64) *Point {
+	h.t.Helper()
+	return h.Trace(cmd, Fault{Calls: calls, N: n, Signal: unix.SIGKILL}).Struck
+}
+
+// Trace runs a command of the plugin, as Command makes it, under a fault.
+func (h *Host) Trace(cmd *exec.Cmd, fault Fault) Traced {
+	h.t.Helper()
+	tr := &tracer{fault: fault, process: map[int]int{}, failing: map[int]bool{}, started: !fault.FromMain}
+	var files [3]*os.File
+	for i := range files {
+		file, err := unnamed()
+		h.Must(err)
+		defer file.Close()
+		files[i] = file
+	}
+	conf, _ := cmd.Stdin.(*strings.Reader) // as Host.Command makes it
+	_, err := conf.WriteTo(files[0])
+	h.Must(err)
+	_, err = files[0].Seek(0, io.SeekStart)
+	h.Must(err)
+	h.Must(h.Node.Do(func() error { return tr.run(cmd, files[:]) })) // ptrace(2) wants one thread
+	got := Got{t: h.t, Exit: tr.exit}
+	for i, text := range []*string{&got.Stdout, &got.Stderr} {
+		_, err := files[i+1].Seek(0, io.SeekStart)
+		h.Must(err)
+		data, err := io.ReadAll(files[i+1])
+		h.Must(err)
+		*text = string(data)
+	}
+	return Traced{Got: got, Struck: tr.struck, Calls: tr.calls}
+}
+
+func unnamed() (*os.File, error) {
+	file, err := os.CreateTemp("", "trace")
+	if err != nil {
+		return nil, err
+	}
+	return file, os.Remove(file.Name())
+}
+
+type tracer struct {
+	fault   Fault
+	pid     int
+	exit    int // status; -1: killed
+	started bool
+	seen    int
+	process map[int]int  // of each thread
+	failing map[int]bool // threads whose call was taken away
+	struck  *Point
+	calls   []Point
+}
+
+func (tr *tracer) run(cmd *exec.Cmd, files []*os.File) error {
+	process, err := os.StartProcess(cmd.Path, cmd.Args, &os.ProcAttr{
+		Env: cmd.Env, Files: files, Sys: &syscall.SysProcAttr{Ptrace: true},
+	})
+	if err != nil {
+		return err
+	}
+	tr.pid = process.Pid
+	alarm := time.AfterFunc(2*time.Minute, func() { _ = process.Kill() }) // a hanging plugin must not hang the tests
+	defer alarm.Stop()
+	return errors.Join(tr.trace(), process.Release())
+}
+
+// trace waits for what the threads and children of the plugin do, until all are gone.
+func (tr *tracer) trace() error {
+	var status unix.WaitStatus
+	if _, err := unix.Wait4(tr.pid, &status, unix.WALL, nil); err != nil {
+		return fmt.Errorf("wait for the first stop: %w", err)
+	}
+	const options = unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEFORK | unix.PTRACE_O_TRACEVFORK | unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_EXITKILL
+	if err := unix.PtraceSetOptions(tr.pid, options); err != nil {
+		return fmt.Errorf("ptrace options: %w", err)
+	}
+	thread, signal := tr.pid, 0
+	for {
+		// A thread that was killed meanwhile is gone, and is heard of once more.
+		if err := unix.PtraceSyscall(thread, signal); err != nil && !errors.Is(err, unix.ESRCH) {
+			return fmt.Errorf("continue %d: %w", thread, err)
+		}
+		for stopped := false; !stopped; {
+			var err error
+			thread, err = unix.Wait4(-1, &status, unix.WALL|unix.WNOTHREAD, nil)
+			if errors.Is(err, unix.EINTR) {
+				continue
+			}
+			if errors.Is(err, unix.ECHILD) {
+				return nil // all are gone
+			}
+			if err != nil {
+				return fmt.Errorf("wait: %w", err)
+			}
+			if stopped = status.Stopped(); !stopped && thread == tr.pid {
+				tr.exit = status.ExitStatus()
+			}
+		}
+		var err error
+		if signal, err = tr.stopped(thread, status); err != nil {
+			return err
+		}
+	}
+}
+
+// stopped looks at a thread that stopped, and returns the signal that it shall get.
+func (tr *tracer) stopped(thread int, status unix.WaitStatus) (int, error) {
+	const syscallStop = unix.SIGTRAP | 0x80
+	switch stop := status.StopSignal(); stop {
+	case syscallStop:
+		point, entered, err := syscallInfo(thread)
+		switch {
+		case err != nil:
+			return 0, nil // killed meanwhile
+		case entered:
+			return 0, tr.enter(thread, point)
+		case tr.failing[thread]:
+			delete(tr.failing, thread)
+			return 0, setResult(thread, tr.fault.Errno)
+		}
+		return 0, nil
+	case unix.SIGTRAP, unix.SIGSTOP: // an event, or the first stop of a new thread
+		return 0, nil
+	default:
+		return int(stop), nil
+	}
+}
+
+func (tr *tracer) enter(thread int, point *Point) error {
+	point.Pid = tr.processOf(thread)
+	ours := point.Pid == tr.pid
+	if ours && point.Number == unix.SYS_CLOSE_RANGE {
+		tr.started = true // the first thing that main does
+	}
+	if ours == tr.fault.Children || !tr.started || tr.struck != nil {
+		return nil
+	}
+	if len(tr.fault.Calls) > 0 && !slices.Contains(tr.fault.Calls, point.Number) {
+		return nil
+	}
+	if tr.fault.N == 0 {
+		tr.calls = append(tr.calls, *point)
+		return nil
+	}
+	tr.seen++
+	if tr.seen != tr.fault.N {
+		return nil
+	}
+	tr.struck = point
+	if tr.fault.Signal != 0 {
+		return unix.Kill(point.Pid, tr.fault.Signal) // it is stopped, and so is there
+	}
+	tr.failing[thread] = true
+	return dropCall(thread)
+}
+
+// processOf is the process of a thread. (A thread's number is not used again while
+// the test runs.)
+func (tr *tracer) processOf(thread int) int {
+	if pid, known := tr.process[thread]; known {
+		return pid
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", thread))
+	if err != nil {
+		return 0 // killed meanwhile
+	}
+	var pid int
+	_, after, _ := bytes.Cut(status, []byte("\nTgid:"))
+	if _, err := fmt.Sscan(string(after), &pid); err != nil {
+		return 0
+	}
+	tr.process[thread] = pid
+	return pid
+}
+
+// syscallInfo reads the call at which a thread stopped, and whether it is about to
+// make it (ptrace(2), PTRACE_GET_SYSCALL_INFO).
+func syscallInfo(thread int) (*Point, bool, error) {
+	const (
+		getSyscallInfo = 0x420e
+		entry          = 1
+	)
+	var info struct {
+		op     uint8
+		_      [3]uint8
+		_      uint32
+		_, _   uint64
+		number uint64
+		args   [6]uint64
+		_      [2]uint64
+	}
+	_, _, errno := unix.Syscall6(unix.SYS_PTRACE, getSyscallInfo, uintptr(thread), unsafe.Sizeof(info), uintptr(unsafe.Pointer(&info)), 0, 0)
+	if errno != 0 {
+		return nil, false, errno
+	}
+	if info.op != entry {
+		return nil, false, nil
+	}
+	point := &Point{Number: info.number, Args: info.args}
+	if _, err := unix.PtracePeekData(thread, uintptr(info.args[1]), point.Data[:]); err != nil {
+		point.Data = [32]byte{} // no pointer
+	}
+	return point, true, nil
+}
