@@ -6,8 +6,10 @@ package ipam
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Errors of Find.
@@ -27,19 +29,28 @@ func Find(name, cniPath string) (*Plugin, error) {
 	if err != nil {
 		return nil, fmt.Errorf("stat own executable: %w", err)
 	}
+	var passed strings.Builder // what was passed over, for the operator
 	for _, dir := range filepath.SplitList(cniPath) {
 		if !filepath.IsAbs(dir) {
+			fmt.Fprintf(&passed, "; %q is not absolute", dir)
 			continue
 		}
 		path := filepath.Join(dir, name)
 		info, err := os.Stat(path)
-		if err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
-			continue // whatever the reason, it is not to be run from here, and the next folder may have it
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			continue
+		case err != nil: // whatever the reason, it is not to be run from here, and the next folder may have it
+			fmt.Fprintf(&passed, "; %v", err)
+			continue
+		case !info.Mode().IsRegular() || info.Mode()&0o111 == 0:
+			fmt.Fprintf(&passed, "; %s is no executable file", path)
+			continue
 		}
 		if os.SameFile(self, info) {
 			return nil, fmt.Errorf("IPAM plugin %q: %s %w", name, path, ErrSelf)
 		}
 		return &Plugin{name: name, path: path}, nil
 	}
-	return nil, fmt.Errorf("IPAM plugin %q: %w (%s)", name, ErrNotFound, cniPath)
+	return nil, fmt.Errorf("IPAM plugin %q: %w (%s%s)", name, ErrNotFound, cniPath, passed.String())
 }

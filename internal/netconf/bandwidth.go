@@ -1,6 +1,7 @@
 package netconf
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,31 +31,63 @@ const (
 	maxBurst = 8*(1<<32-1) - 1
 )
 
-// bandwidth takes the runtime's capability, and else the key of the same name.
+// bandwidth takes for each direction the runtime's capability, and else the key of
+// the same name: who asks for a limit of one direction does not lift the other.
 func (in *stdin) bandwidth() (Bandwidth, error) {
-	const allowed = "an object of ingressRate, ingressBurst, egressRate and egressBurst"
 	var runtime struct {
 		Bandwidth json.RawMessage `json:"bandwidth"`
 	}
 	if err := decode("runtimeConfig", in.RuntimeConfig, &runtime, "an object"); err != nil {
 		return Bandwidth{}, err
 	}
-	b, err := bandwidthOf("runtimeConfig.bandwidth", runtime.Bandwidth, allowed)
-	if err != nil || b != (Bandwidth{}) {
-		return b, err
+	asked, err := bandwidthOf("runtimeConfig.bandwidth", runtime.Bandwidth)
+	if err != nil {
+		return Bandwidth{}, err
 	}
-	return bandwidthOf("bandwidth", in.Bandwidth, allowed)
+	b, err := bandwidthOf("bandwidth", in.Bandwidth)
+	if err != nil {
+		return Bandwidth{}, err
+	}
+	if err := in.knownLimits(); err != nil {
+		return Bandwidth{}, err
+	}
+	if asked.Ingress != (Limit{}) {
+		b.Ingress = asked.Ingress
+	}
+	if asked.Egress != (Limit{}) {
+		b.Egress = asked.Egress
+	}
+	return b, nil
 }
 
-func bandwidthOf(key string, raw json.RawMessage, allowed string) (Bandwidth, error) {
-	var b Bandwidth
-	var fields struct {
-		IngressRate  json.RawMessage `json:"ingressRate"`
-		IngressBurst json.RawMessage `json:"ingressBurst"`
-		EgressRate   json.RawMessage `json:"egressRate"`
-		EgressBurst  json.RawMessage `json:"egressBurst"`
+const limitsAllowed = "an object of ingressRate, ingressBurst, egressRate and egressBurst"
+
+// limits are the keys of a bandwidth.
+type limits struct {
+	IngressRate  json.RawMessage `json:"ingressRate"`
+	IngressBurst json.RawMessage `json:"ingressBurst"`
+	EgressRate   json.RawMessage `json:"egressRate"`
+	EgressBurst  json.RawMessage `json:"egressBurst"`
+}
+
+// knownLimits refuses a misspelt key, and so a limit that would not be there. (A
+// runtime's own object may have keys of later conventions.)
+func (in *stdin) knownLimits() error {
+	if absent(in.Bandwidth) {
+		return nil
 	}
-	if err := decode(key, raw, &fields, allowed); err != nil {
+	decoder := json.NewDecoder(bytes.NewReader(in.Bandwidth))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&limits{}); err != nil {
+		return &KeyError{Key: "bandwidth", Value: clip(in.Bandwidth), Allowed: limitsAllowed, Err: err}
+	}
+	return nil
+}
+
+func bandwidthOf(key string, raw json.RawMessage) (Bandwidth, error) {
+	var b Bandwidth
+	var fields limits
+	if err := decode(key, raw, &fields, limitsAllowed); err != nil {
 		return b, err
 	}
 	var err error
@@ -66,7 +99,7 @@ func bandwidthOf(key string, raw json.RawMessage, allowed string) (Bandwidth, er
 }
 
 func limit(direction string, rate, burst json.RawMessage) (Limit, error) {
-	rates := fmt.Sprintf("an integer of bits per second, from %d to %d, or 0 for no limit", minRate, int64(maxRate))
+	rates := fmt.Sprintf("an integer of bits per second, from %d to %d", minRate, int64(maxRate))
 	bursts := fmt.Sprintf("an integer of bits, from %d (a frame of 64 KiB with the headers of its segments) to %d", minBurst, int64(maxBurst))
 	perSecond, err := integer(direction+"Rate", rate, 0, maxRate, rates)
 	if err != nil {
@@ -79,19 +112,21 @@ func limit(direction string, rate, burst json.RawMessage) (Limit, error) {
 	case perSecond == 0 && bits == 0:
 		return Limit{}, nil
 	case perSecond == 0:
-		return Limit{}, &KeyError{Key: direction + "Rate", Value: written(rate), Allowed: rates, Err: errors.New("a burst needs a rate")}
+		return Limit{}, &KeyError{Key: direction + "Rate", Value: written(rate), Allowed: "both or neither: " + rates, Err: errors.New("a burst needs a rate")}
 	case perSecond < minRate:
 		return Limit{}, &KeyError{Key: direction + "Rate", Value: written(rate), Allowed: rates}
+	case bits == 0:
+		return Limit{}, &KeyError{Key: direction + "Burst", Value: written(burst), Allowed: "both or neither: " + bursts, Err: errors.New("a rate needs a burst")}
 	case bits < minBurst:
 		return Limit{}, &KeyError{Key: direction + "Burst", Value: written(burst), Allowed: bursts, Err: errors.New("too small for a frame of the guest's segmentation offload")}
 	}
 	return Limit{Rate: uint64(perSecond), Burst: uint64(bits)}, nil
 }
 
-// written is a number as it was written, or what its absence means.
+// written is a number as it was written, if it was.
 func written(raw json.RawMessage) string {
 	if absent(raw) {
-		return "0"
+		return "none"
 	}
 	return clip(raw)
 }

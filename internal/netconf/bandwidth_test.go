@@ -35,19 +35,18 @@ func TestParseBandwidth(t *testing.T) {
 		{"ingress largest", `"bandwidth": {"ingressRate": 1000000000000000, "ingressBurst": 34359738359}`, ingress(1000000000000000, 34359738359)},
 		{"egress smallest", `"bandwidth": {"egressRate": 8, "egressBurst": 640000}`, egress(8, 640000)},
 		{"egress largest", `"bandwidth": {"egressRate": 1000000000000000, "egressBurst": 34359738359}`, egress(1000000000000000, 34359738359)},
-		{"keys of other plugins", `"bandwidth": {"egressRate": 8, "egressBurst": 640000, "shapedSubnets": ["10.0.0.0/8"]}`, egress(8, 640000)},
+		{"in any case", `"bandwidth": {"EGRESSRATE": 8, "egressburst": 640000}`, egress(8, 640000)},
+		{"keys of later conventions from the runtime", runtime + `{"egressRate": 8, "egressBurst": 640000, "shapedSubnets": ["10.0.0.0/8"]}}`, egress(8, 640000)},
 
 		{"runtimeConfig alone", runtime + `{"ingressRate": 16, "ingressBurst": 640000}}`, ingress(16, 640000)},
-		{"runtimeConfig before the key, whole", runtime + `{"ingressRate": 16, "ingressBurst": 640000}}, ` + key, ingress(16, 640000)},
-		{"runtimeConfig before the key, egress", runtime + `{"egressRate": 16, "egressBurst": 640000}}, ` + key, egress(16, 640000)},
+		{"runtimeConfig before the key, ingress", runtime + `{"ingressRate": 16, "ingressBurst": 640000}}, ` + key, Bandwidth{Limit{16, 640000}, ofKey.Egress}},
+		{"runtimeConfig before the key, egress", runtime + `{"egressRate": 16, "egressBurst": 640000}}, ` + key, Bandwidth{ofKey.Ingress, Limit{16, 640000}}},
 		{"runtimeConfig without it", `"runtimeConfig": {"mac": "02:00:00:00:00:01"}, ` + key, ofKey},
 		{"runtimeConfig null", `"runtimeConfig": null, ` + key, ofKey},
 		{"runtimeConfig.bandwidth null", runtime + `null}, ` + key, ofKey},
 		{"runtimeConfig.bandwidth empty", runtime + `{}}, ` + key, ofKey},
 		{"runtimeConfig.bandwidth of zeros", runtime + `{"ingressRate": 0, "ingressBurst": 0, "egressRate": 0, "egressBurst": 0}}, ` + key, ofKey},
 		{"runtimeConfig.bandwidth of zeros alone", runtime + `{"ingressRate": 0, "ingressBurst": 0, "egressRate": 0, "egressBurst": 0}}`, none},
-		{"a key that loses is not judged", runtime + `{"egressRate": 16, "egressBurst": 640000}}, "bandwidth": {"ingressRate": -1}`, egress(16, 640000)},
-		{"a key that loses is not even read", runtime + `{"egressRate": 16, "egressBurst": 640000}}, "bandwidth": "10M"`, egress(16, 640000)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -88,9 +87,9 @@ func TestParseBandwidthRefused(t *testing.T) {
 		{"burst string", `1000`, `"640000"`, "Burst", `"640000"`, bursts},
 		{"burst object", `1000`, `{}`, "Burst", `{}`, bursts},
 
-		{"rate without burst", `1000`, `null`, "Burst", `0`, bursts},
+		{"rate without burst", `1000`, `null`, "Burst", `none`, bursts},
 		{"rate with a burst of 0", `1000`, `0`, "Burst", `0`, bursts},
-		{"burst without rate", `null`, `640000`, "Rate", `0`, rates},
+		{"burst without rate", `null`, `640000`, "Rate", `none`, rates},
 		{"burst with a rate of 0", `0`, `640000`, "Rate", `0`, rates},
 		{"burst too small without rate", `0`, `1`, "Rate", `0`, rates},
 	}
@@ -118,8 +117,8 @@ func TestParseBandwidthOfTheRuntimeIsJudgedBesideAGoodKey(t *testing.T) {
 	const key = `, "bandwidth": {"ingressRate": 1000, "ingressBurst": 700000}`
 	tests := []struct{ name, members, key, value string }{
 		{"wrong type", `"runtimeConfig": {"bandwidth": 5}`, "runtimeConfig.bandwidth", `5`},
-		{"rate without burst", `"runtimeConfig": {"bandwidth": {"egressRate": 8}}`, "runtimeConfig.bandwidth.egressBurst", `0`},
-		{"burst without rate", `"runtimeConfig": {"bandwidth": {"ingressBurst": 640000}}`, "runtimeConfig.bandwidth.ingressRate", `0`},
+		{"rate without burst", `"runtimeConfig": {"bandwidth": {"egressRate": 8}}`, "runtimeConfig.bandwidth.egressBurst", `none`},
+		{"burst without rate", `"runtimeConfig": {"bandwidth": {"ingressBurst": 640000}}`, "runtimeConfig.bandwidth.ingressRate", `none`},
 		{"second direction", `"runtimeConfig": {"bandwidth": {"ingressRate": 8, "ingressBurst": 640000, "egressRate": -8}}`,
 			"runtimeConfig.bandwidth.egressRate", `-8`},
 	}
@@ -131,9 +130,9 @@ func TestParseBandwidthOfTheRuntimeIsJudgedBesideAGoodKey(t *testing.T) {
 	}
 }
 
-// A runtime that limits nothing leaves the word to the key, which then has to be right.
-func TestParseBandwidthKeyIsJudgedWhereTheRuntimeLimitsNothing(t *testing.T) {
-	for _, runtime := range []string{`null`, `{}`, `{"ingressRate": 0, "ingressBurst": 0, "egressRate": 0, "egressBurst": 0}`} {
+// The key has to be right whatever the runtime says: without that it would count.
+func TestParseBandwidthKeyIsJudgedBesideTheRuntimes(t *testing.T) {
+	for _, runtime := range []string{`null`, `{}`, `{"ingressRate": 0, "ingressBurst": 0}`, `{"egressRate": 16, "egressBurst": 640000}`} {
 		t.Run(runtime, func(t *testing.T) {
 			_, err := Parse(callOf(vmsWith(`"runtimeConfig": {"bandwidth": ` + runtime + `}, "bandwidth": {"egressRate": 1000, "egressBurst": 639999}`)))
 			wantKeyError(t, err, "bandwidth.egressBurst", "639999", "640000")
@@ -144,6 +143,9 @@ func TestParseBandwidthKeyIsJudgedWhereTheRuntimeLimitsNothing(t *testing.T) {
 func TestParseBandwidthSaysWhy(t *testing.T) {
 	tests := []struct{ name, members, want string }{
 		{"burst without rate", `"bandwidth": {"ingressBurst": 640000}`, "a burst needs a rate"},
+		{"rate without burst", `"bandwidth": {"ingressRate": 8}`, "a rate needs a burst"},
+		{"misspelt", `"bandwidth": {"ingressRate": 8, "ingresBurst": 640000}`, "a rate needs a burst"},
+		{"misspelt altogether", `"bandwidth": {"ingresRate": 8, "ingresBurst": 640000}`, "ingresRate"},
 		{"burst too small", `"bandwidth": {"ingressRate": 8, "ingressBurst": 1}`, "segmentation offload"},
 	}
 	for _, tt := range tests {

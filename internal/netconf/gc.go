@@ -35,7 +35,7 @@ func ParseGC(args *skel.CmdArgs) (*Config, *Inventory, error) {
 }
 
 func (in *stdin) inventory() (*Inventory, error) {
-	const key, allowed = "cni.dev/valid-attachments", "a list of objects with containerID and ifname, or null for none"
+	const key, allowed = "cni.dev/valid-attachments", "a list of objects with containerID and ifname; [] or null means that none is valid, and all taps of the network go"
 	raw := in.ValidAttachments
 	if raw == nil {
 		raw = in.Attachments

@@ -274,7 +274,7 @@ func TestParseGCWithoutAttachmentsIsRefused(t *testing.T) {
 			if inventory != nil {
 				t.Errorf("Inventory beside an error\nwant nil\ngot  %+v", inventory)
 			}
-			wantKeyError(t, err, "cni.dev/valid-attachments", "none", "null for none")
+			wantKeyError(t, err, "cni.dev/valid-attachments", "none", "[] or null")
 			wantText(t, err, "what to keep")
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"path"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -152,14 +153,14 @@ func (in *stdin) tapName(ifName string) (string, error) {
 
 // netnsDirs is a tenant's word: the paths must say where they lead.
 func (in *stdin) netnsDirs() ([]string, error) {
-	const allowed = "a list of absolute paths without . and .., such as /run/docker/netns"
+	const allowed = "a list of absolute paths without ., .., // and a / at the end, such as /run/docker/netns"
 	var dirs []string
 	if err := decode("netnsDirs", in.NetnsDirs, &dirs, allowed); err != nil {
 		return nil, err
 	}
 	for _, dir := range dirs {
 		if !path.IsAbs(dir) || path.Clean(dir) != dir || strings.ContainsRune(dir, 0) {
-			return nil, &KeyError{Key: "netnsDirs", Value: clip(in.NetnsDirs), Allowed: allowed}
+			return nil, &KeyError{Key: "netnsDirs", Value: clip([]byte(strconv.Quote(dir))), Allowed: allowed}
 		}
 	}
 	return dirs, nil

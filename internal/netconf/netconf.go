@@ -251,7 +251,7 @@ func (c *Config) expressible() error {
 	if !interfaces {
 		return &KeyError{
 			Key: "cniVersion", Value: c.CNIVersion,
-			Allowed: "0.3.0 or later for a network without ipam: an earlier result consists of addresses",
+			Allowed: "0.3.0 or later for a network without ipam: an earlier result consists of addresses (and no cniVersion means 0.1.0)",
 		}
 	}
 	return nil

@@ -435,7 +435,7 @@ func TestParseStatusRefusesWhatEveryADDWould(t *testing.T) {
 		{`"promiscMode": true, "promisc": false`, "promisc", "false", "one of the two"},
 		{`"allmulti": 1`, "allmulti", "1", "true or false"},
 		{`"tapName": "a/b"`, "tapName", `"a/b"`, "interface name"},
-		{`"bandwidth": {"ingressRate": 8}`, "bandwidth.ingressBurst", "0", "640000"},
+		{`"bandwidth": {"ingressRate": 8}`, "bandwidth.ingressBurst", "none", "640000"},
 		{`"netnsDirs": 5`, "netnsDirs", "5", "absolute paths"},
 	}
 	for _, tt := range tests {

@@ -64,6 +64,7 @@ type observation struct {
 	link      *netdev.Link // nil: no device bears the alias
 	namesake  *netdev.Link // a device of the expected name that is not ours
 	bridge    *netdev.Link // nil: none asked for, or not there
+	master    string       // name of the bridge whose port it is; empty: none
 	addresses []net.IPNet
 	routes    []netdev.RouteEntry
 	shaping   shaping
@@ -97,6 +98,11 @@ func observe(conf *netconf.Config) (observation, error) {
 	}
 	if seen.link == nil {
 		return seen, nil
+	}
+	for _, link := range links {
+		if link.Index == seen.link.Master {
+			seen.master = link.Name
+		}
 	}
 	if seen.shaping, err = observeShaping(conn, conf, seen.link, links); err != nil {
 		return seen, err
@@ -144,10 +150,12 @@ func compareLink(conf *netconf.Config, seen observation) []string {
 	d.want("group", idText(conf.Tap.Group), idText(tun.Group))
 	d.want("multiQueue", conf.Tap.MultiQueue, tun.MultiQueue)
 	if conf.Tap.Bridge != "" {
-		if seen.bridge == nil {
+		switch {
+		case seen.bridge == nil:
 			d.want("bridge", conf.Tap.Bridge, "no such device")
-		} else {
-			d.want("bridge (index of the master)", seen.bridge.Index, link.Master)
+		case seen.bridge.Index != link.Master:
+			d.want("bridge", fmt.Sprintf("%q", seen.bridge.Name), fmt.Sprintf("%q", seen.master))
+		default:
 			d.want("isolated", conf.Tap.Isolated, link.Isolated)
 		}
 	}

@@ -74,8 +74,8 @@ func TestCompare(t *testing.T) {
 		{"no group", func(_ *netconf.Config, o *observation) { o.link.Tun.Group = nil }, []string{"group: expected 107, found none"}},
 		{"a single queue", func(_ *netconf.Config, o *observation) { o.link.Tun.MultiQueue = false }, []string{"multiQueue: expected true, found false"}},
 
-		{"no longer a port", func(_ *netconf.Config, o *observation) { o.link.Master = 0 }, []string{"bridge (index of the master): expected 3, found 0"}},
-		{"port of another bridge", func(_ *netconf.Config, o *observation) { o.link.Master = 4 }, []string{"bridge (index of the master): expected 3, found 4"}},
+		{"no longer a port", func(_ *netconf.Config, o *observation) { o.link.Master = 0 }, []string{`bridge: expected "br0", found ""`}},
+		{"port of another bridge", func(_ *netconf.Config, o *observation) { o.link.Master, o.master = 4, "br1" }, []string{`bridge: expected "br0", found "br1"`}},
 		{"bridge gone", func(_ *netconf.Config, o *observation) { o.bridge, o.link.Master = nil, 0 }, []string{"bridge: expected br0, found no such device"}},
 		{"no bridge asked for", func(c *netconf.Config, o *observation) { c.Tap.Bridge, o.bridge = "", nil }, nil},
 

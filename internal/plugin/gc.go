@@ -60,7 +60,9 @@ func collectIn(sandbox *netns.Sandbox, inventory *netconf.Inventory) error {
 	for _, link := range garbage(links, inventory) {
 		if err := conn.Delete(link.Index); err != nil {
 			failed = append(failed, about(errDevice, fmt.Errorf("namespace %s: %w", sandbox.Path(), err)))
+			continue
 		}
+		notice("GC removed %q from %s (alias %q)", link.Name, sandbox.Path(), link.Alias)
 	}
 	return errors.Join(failed...)
 }

@@ -99,6 +99,15 @@ func Speaking(spoken *string, verb func(*skel.CmdArgs) error) func(*skel.CmdArgs
 	}
 }
 
+// advice is for the errors of the library's skeleton, which has none.
+var advice = map[uint]string{
+	types.ErrIncompatibleCNIVersion:      "CHECK needs cniVersion 0.4.0 or later, STATUS and GC need 1.1.0; VERSION lists what the plugin knows",
+	types.ErrInvalidEnvironmentVariables: "the runtime sets these variables; CNI_COMMAND is ADD, DEL, CHECK, STATUS, GC or VERSION",
+	types.ErrDecodingFailure:             "standard input must be the network configuration, a JSON object",
+	types.ErrInvalidNetworkConfig:        "the network configuration must have a name of letters, digits, dots, hyphens and underscores",
+	types.ErrIOFailure:                   "the runtime closed standard input or output too early",
+}
+
 // PrintError writes the one error that a runtime reads. The library's own writing
 // leaves out the cniVersion.
 func PrintError(w io.Writer, spoken string, e *types.Error) error {
@@ -107,7 +116,7 @@ func PrintError(w io.Writer, spoken string, e *types.Error) error {
 	}
 	details := e.Details
 	if details == "" {
-		details = "docs/errors.md of this plugin says what to do about each code"
+		details = advice[e.Code]
 	}
 	data, err := json.MarshalIndent(struct {
 		CNIVersion string `json:"cniVersion"`

@@ -53,7 +53,7 @@ func tryDevice(conf *netconf.Config) error {
 	defer sandbox.Close()
 
 	trial := *conf
-	trial.ContainerID, trial.Netns = "trial", sandbox.Path()
+	trial.ContainerID, trial.Netns = "trial", "a namespace "+sandbox.Path()
 	if trial.Tap.Name == "" {
 		trial.Tap.Name = "tap-trial"
 	}

@@ -54,7 +54,10 @@ func (f *File) Supports(multiQueue bool) error {
 		features, err = unix.IoctlGetInt(f.fd, unix.TUNGETFEATURES)
 		return err
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, unix.ENOTTY): // another device, or a file
+		return fmt.Errorf("%s: TUNGETFEATURES: %w: %w", Path, err, ErrNoDriver)
+	case err != nil:
 		return fmt.Errorf("TUNGETFEATURES: %w", err)
 	}
 	needed := flags(multiQueue) &^ unix.IFF_TUN_EXCL // which the driver does not list

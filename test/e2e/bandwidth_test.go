@@ -27,7 +27,7 @@ func TestBandwidthIsWhatWasAskedFor(t *testing.T) {
 		{"egress", []m{limits(0, egressRate)}, harness.Bucket{}, out},
 		{"both, with several queues", []m{both(), {"multiQueue": true}}, in, out},
 		{"the runtime's before the key's", []m{limits(8_000_000, 8_000_000), {"runtimeConfig": both()}}, in, out},
-		{"the runtime's one direction, not the key's other", []m{limits(8_000_000, 8_000_000), {"runtimeConfig": limits(0, egressRate)}}, harness.Bucket{}, out},
+		{"the runtime's one direction, the key's other", []m{limits(8_000_000, 8_000_000), {"runtimeConfig": limits(0, egressRate)}}, harness.Bucket{Rate: 8_000_000, Burst: burst}, out},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			host := harness.NewHost(t)
