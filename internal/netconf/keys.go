@@ -4,13 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"path"
 	"strconv"
 	"strings"
-	"unicode/utf8"
-
-	"github.com/containernetworking/cni/pkg/types"
 )
 
 // Limits of the kernel, Linux 6.12.
@@ -19,7 +15,6 @@ const (
 	maxMTU        = 65521     // MAX_MTU of drivers/net/tun.c less the Ethernet header
 	maxTxQueueLen = 65536     // rings of tun are arrays of pointers per queue: more is refused late, with ENOMEM
 	maxID         = 1<<32 - 2 // (uid_t)-1 means "no user", include/linux/uidgid.h
-	maxNameLen    = 15        // IFNAMSIZ less the terminating NUL
 )
 
 // decode reads one key into value and leaves it alone where the key is absent.
@@ -138,19 +133,6 @@ func (in *stdin) promisc() (bool, error) {
 	return *bridges, nil
 }
 
-// tapName is the tap's final name: ifName unless the key names another.
-func (in *stdin) tapName(ifName string) (string, error) {
-	const allowed = "an interface name, at most 15 bytes"
-	var name string
-	if err := decode("tapName", in.TapName, &name, allowed); err != nil || name == "" {
-		return ifName, err
-	}
-	if err := checkInterfaceName(name); err != nil {
-		return ifName, &KeyError{Key: "tapName", Value: clip(in.TapName), Allowed: allowed, Err: err}
-	}
-	return name, nil
-}
-
 // netnsDirs is a tenant's word: the paths must say where they lead.
 func (in *stdin) netnsDirs() ([]string, error) {
 	const allowed = "a list of absolute paths without ., .., // and a / at the end, such as /run/docker/netns"
@@ -208,140 +190,4 @@ func (in *stdin) assignable(ipam string) error {
 		}
 	}
 	return nil
-}
-
-// mac takes the first of the four places that names one (CNI conventions,
-// "Dynamic Plugin specific fields"): the runtime's capability, args.cni,
-// CNI_ARGS, the configuration itself. All four are read, one address is judged.
-// Where the tap is not the interface that CNI_IFNAME names, args.cni and CNI_ARGS
-// do not speak of it.
-func (in *stdin) mac(cniArgs string, isInterface bool) (net.HardwareAddr, error) {
-	var runtime, cni struct {
-		MAC json.RawMessage `json:"mac"`
-	}
-	var args struct {
-		CNI json.RawMessage `json:"cni"`
-	}
-	if err := decode("runtimeConfig", in.RuntimeConfig, &runtime, "an object"); err != nil {
-		return nil, err
-	}
-	if err := decode("args", in.Args, &args, "an object"); err != nil {
-		return nil, err
-	}
-	if err := decode("args.cni", args.CNI, &cni, "an object"); err != nil {
-		return nil, err
-	}
-	fromRuntime, err := text("runtimeConfig.mac", runtime.MAC)
-	if err != nil {
-		return nil, err
-	}
-	fromCNI, err := text("args.cni.mac", cni.MAC)
-	if err != nil {
-		return nil, err
-	}
-	fromArgs, err := macOfArgs(cniArgs)
-	if err != nil {
-		return nil, err
-	}
-	fromKey, err := text("mac", in.MAC)
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case fromRuntime != "":
-		return macOfKey("runtimeConfig.mac", fromRuntime)
-	case fromCNI != "" && isInterface:
-		return macOfKey("args.cni.mac", fromCNI)
-	case fromArgs != "" && isInterface:
-		mac, err := parseMAC(fromArgs)
-		if err != nil {
-			return nil, &VarError{
-				Var: "CNI_ARGS", Value: clip([]byte(cniArgs)), Err: fmt.Errorf("MAC %s: %w", fromArgs, err),
-				Advice: "allowed is " + macAllowed,
-			}
-		}
-		return mac, nil
-	case fromKey != "":
-		return macOfKey("mac", fromKey)
-	}
-	return nil, nil
-}
-
-func macOfKey(key, value string) (net.HardwareAddr, error) {
-	mac, err := parseMAC(value)
-	if err != nil {
-		return nil, &KeyError{Key: key, Value: clip([]byte(value)), Allowed: macAllowed, Err: err}
-	}
-	return mac, nil
-}
-
-const macAllowed = "a unicast 48-bit address such as 02:00:00:12:34:56"
-
-func text(key string, raw json.RawMessage) (string, error) {
-	var s string
-	err := decode(key, raw, &s, macAllowed)
-	return s, err
-}
-
-// macOfArgs reads CNI_ARGS, "MAC=…;IgnoreUnknown=1;K8S_POD_NAME=…".
-func macOfArgs(cniArgs string) (string, error) {
-	var known struct {
-		types.CommonArgs
-		MAC         types.UnmarshallableString
-		IP, GATEWAY types.UnmarshallableString // the IPAM plugin's (conventions, "CNI_ARGS"; host-local)
-	}
-	if err := types.LoadArgs(cniArgs, &known); err != nil {
-		return "", &VarError{
-			Var: "CNI_ARGS", Value: clip([]byte(cniArgs)), Err: err,
-			Advice: "CNI_ARGS is KEY=VALUE;…, of which MAC is understood, and IP and GATEWAY by IPAM plugins; IgnoreUnknown=1 lets others pass",
-		}
-	}
-	return string(known.MAC), nil
-}
-
-func parseMAC(s string) (net.HardwareAddr, error) {
-	mac, err := net.ParseMAC(s)
-	if err != nil {
-		return nil, errors.New("not a MAC address")
-	}
-	switch {
-	case len(mac) != 6:
-		return nil, fmt.Errorf("has %d bytes instead of 6", len(mac))
-	case mac[0]&1 != 0:
-		return nil, errors.New("is a multicast address")
-	case mac.String() == "00:00:00:00:00:00":
-		return nil, errors.New("is no address")
-	}
-	return mac, nil
-}
-
-// checkInterfaceName refuses what the kernel would refuse (Linux 6.12,
-// net/core/dev.c, dev_valid_name; net/core/sysctl_net_core.c,
-// sysctl_dev_name_is_allowed) and '%', which it would expand (dev_alloc_name).
-func checkInterfaceName(name string) error {
-	switch {
-	case name == "":
-		return errors.New("an interface name cannot be empty")
-	case len(name) > maxNameLen:
-		return fmt.Errorf("an interface name has at most %d bytes, not %d", maxNameLen, len(name))
-	case name == "." || name == ".." || name == "all" || name == "default":
-		return errors.New("a name that the kernel keeps for itself")
-	case strings.ContainsRune(name, '%'):
-		return errors.New("an interface name with % is a pattern that the kernel expands")
-	}
-	if !utf8.ValidString(name) {
-		return errors.New("an interface name that is not UTF-8 cannot be written into the result")
-	}
-	for i := range len(name) {
-		if reserved(name[i]) {
-			return fmt.Errorf("an interface name cannot contain %+q", name[i:i+1])
-		}
-	}
-	return nil
-}
-
-// reserved is the kernel's isspace (lib/ctype.c: 0xa0 counts), '/', ':' and the
-// NUL that would cut a name short.
-func reserved(b byte) bool {
-	return b == 0 || b >= '\t' && b <= '\r' || b == ' ' || b == 0xa0 || b == '/' || b == ':'
 }

@@ -1,0 +1,115 @@
+package netconf
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/containernetworking/cni/pkg/types"
+)
+
+// mac takes the first of the four places that names one (CNI conventions,
+// "Dynamic Plugin specific fields"): the runtime's capability, args.cni,
+// CNI_ARGS, the configuration itself. All four are read, one address is judged.
+// Where the tap is not the interface that CNI_IFNAME names, args.cni and CNI_ARGS
+// do not speak of it.
+func (in *stdin) mac(cniArgs string, isInterface bool) (net.HardwareAddr, error) {
+	var runtime, cni struct {
+		MAC json.RawMessage `json:"mac"`
+	}
+	var args struct {
+		CNI json.RawMessage `json:"cni"`
+	}
+	if err := decode("runtimeConfig", in.RuntimeConfig, &runtime, "an object"); err != nil {
+		return nil, err
+	}
+	if err := decode("args", in.Args, &args, "an object"); err != nil {
+		return nil, err
+	}
+	if err := decode("args.cni", args.CNI, &cni, "an object"); err != nil {
+		return nil, err
+	}
+	fromRuntime, err := text("runtimeConfig.mac", runtime.MAC)
+	if err != nil {
+		return nil, err
+	}
+	fromCNI, err := text("args.cni.mac", cni.MAC)
+	if err != nil {
+		return nil, err
+	}
+	fromArgs, err := macOfArgs(cniArgs)
+	if err != nil {
+		return nil, err
+	}
+	fromKey, err := text("mac", in.MAC)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case fromRuntime != "":
+		return macOfKey("runtimeConfig.mac", fromRuntime)
+	case fromCNI != "" && isInterface:
+		return macOfKey("args.cni.mac", fromCNI)
+	case fromArgs != "" && isInterface:
+		mac, err := parseMAC(fromArgs)
+		if err != nil {
+			return nil, &VarError{
+				Var: "CNI_ARGS", Value: clip([]byte(cniArgs)), Err: fmt.Errorf("MAC %s: %w", fromArgs, err),
+				Advice: "allowed is " + macAllowed,
+			}
+		}
+		return mac, nil
+	case fromKey != "":
+		return macOfKey("mac", fromKey)
+	}
+	return nil, nil
+}
+
+func macOfKey(key, value string) (net.HardwareAddr, error) {
+	mac, err := parseMAC(value)
+	if err != nil {
+		return nil, &KeyError{Key: key, Value: clip([]byte(value)), Allowed: macAllowed, Err: err}
+	}
+	return mac, nil
+}
+
+const macAllowed = "a unicast 48-bit address such as 02:00:00:12:34:56"
+
+func text(key string, raw json.RawMessage) (string, error) {
+	var s string
+	err := decode(key, raw, &s, macAllowed)
+	return s, err
+}
+
+// macOfArgs reads CNI_ARGS, "MAC=…;IgnoreUnknown=1;K8S_POD_NAME=…".
+func macOfArgs(cniArgs string) (string, error) {
+	var known struct {
+		types.CommonArgs
+		MAC         types.UnmarshallableString
+		IP, GATEWAY types.UnmarshallableString // the IPAM plugin's (conventions, "CNI_ARGS"; host-local)
+	}
+	if err := types.LoadArgs(cniArgs, &known); err != nil {
+		return "", &VarError{
+			Var: "CNI_ARGS", Value: clip([]byte(cniArgs)), Err: err,
+			Advice: "CNI_ARGS is KEY=VALUE;…, of which MAC is understood, and IP and GATEWAY by IPAM plugins; IgnoreUnknown=1 lets others pass",
+		}
+	}
+	return string(known.MAC), nil
+}
+
+func parseMAC(s string) (net.HardwareAddr, error) {
+	mac, err := net.ParseMAC(s)
+	if err != nil {
+		return nil, errors.New("not a MAC address")
+	}
+	switch {
+	case len(mac) != 6:
+		return nil, fmt.Errorf("has %d bytes instead of 6", len(mac))
+	case mac[0]&1 != 0:
+		return nil, errors.New("is a multicast address")
+	case mac.String() == "00:00:00:00:00:00":
+		return nil, errors.New("is no address")
+	}
+	return mac, nil
+}

@@ -1,0 +1,55 @@
+package netconf
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxNameLen is IFNAMSIZ less the terminating NUL (include/uapi/linux/if.h).
+const maxNameLen = 15
+
+// tapName is the tap's final name: ifName unless the key names another.
+func (in *stdin) tapName(ifName string) (string, error) {
+	const allowed = "an interface name, at most 15 bytes"
+	var name string
+	if err := decode("tapName", in.TapName, &name, allowed); err != nil || name == "" {
+		return ifName, err
+	}
+	if err := checkInterfaceName(name); err != nil {
+		return ifName, &KeyError{Key: "tapName", Value: clip(in.TapName), Allowed: allowed, Err: err}
+	}
+	return name, nil
+}
+
+// checkInterfaceName refuses what the kernel would refuse (Linux 6.12,
+// net/core/dev.c, dev_valid_name; net/core/sysctl_net_core.c,
+// sysctl_dev_name_is_allowed) and '%', which it would expand (dev_alloc_name).
+func checkInterfaceName(name string) error {
+	switch {
+	case name == "":
+		return errors.New("an interface name cannot be empty")
+	case len(name) > maxNameLen:
+		return fmt.Errorf("an interface name has at most %d bytes, not %d", maxNameLen, len(name))
+	case name == "." || name == ".." || name == "all" || name == "default":
+		return errors.New("a name that the kernel keeps for itself")
+	case strings.ContainsRune(name, '%'):
+		return errors.New("an interface name with % is a pattern that the kernel expands")
+	}
+	if !utf8.ValidString(name) {
+		return errors.New("an interface name that is not UTF-8 cannot be written into the result")
+	}
+	for i := range len(name) {
+		if reserved(name[i]) {
+			return fmt.Errorf("an interface name cannot contain %+q", name[i:i+1])
+		}
+	}
+	return nil
+}
+
+// reserved is the kernel's isspace (lib/ctype.c: 0xa0 counts), '/', ':' and the
+// NUL that would cut a name short.
+func reserved(b byte) bool {
+	return b == 0 || b >= '\t' && b <= '\r' || b == ' ' || b == 0xa0 || b == '/' || b == ':'
+}
