@@ -1,4 +1,4 @@
-# make build | test | demo | lint; test and demo as root. README.md says what they show.
+# make build | test | load | demo | lint; test, load and demo as root. README.md says what they show.
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 # What the tests and the demo run beside the plugin, pinned.
@@ -16,7 +16,7 @@ GOINSTALL = env GOBIN=$(CURDIR)/$(1) GOFLAGS= go install -trimpath
 DEMO_PROGRAMS := ip:iproute2 ping:iputils-ping
 TEST_PROGRAMS := $(DEMO_PROGRAMS) tc:iproute2 unshare:util-linux strace:strace gcc:gcc,libc6-dev
 
-.PHONY: build test demo lint tools neighbours clean
+.PHONY: build test load demo lint tools neighbours clean
 
 build: ## bin/tap, static
 	$(GOBUILD) -ldflags '-s -w -X main.buildVersion=$(VERSION)' -o bin/tap ./cmd/tap
@@ -26,6 +26,15 @@ test: ## unit, race and end-to-end tests
 	@test/packages.sh $(TEST_PROGRAMS)
 	@$(MAKE) --no-print-directory build tools
 	test/run.sh
+
+# Longer, or the same choices again: make load LOAD='-for 10m -seed 1'
+LOAD ?= -for 5m
+
+load: ## many attachments at a time, killed at random; verbs that race
+	@test/root.sh
+	@test/packages.sh $(TEST_PROGRAMS)
+	@$(MAKE) --no-print-directory build tools
+	go test -C test -count=1 -v -timeout 24h ./load $(LOAD)
 
 demo: ## the plugin's main job on a real namespace
 	@test/root.sh

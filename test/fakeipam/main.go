@@ -28,6 +28,7 @@ type config struct {
 	Exit    map[string]int             `json:"exit"`    // verb: exit status
 	Hang    map[string]bool            `json:"hang"`    // verb: never ends by itself
 	DelayMS map[string]int             `json:"delayMs"` // verb: time it takes
+	Wait    map[string]string          `json:"wait"`    // verb: a file; it waits until that is there
 	Note    string                     `json:"note"`    // a line for standard error
 }
 
@@ -71,6 +72,11 @@ func run() error {
 		fmt.Fprintln(os.Stderr, ipam.Note)
 	}
 	time.Sleep(time.Duration(ipam.DelayMS[verb]) * time.Millisecond)
+	for path := ipam.Wait[verb]; path != ""; time.Sleep(5 * time.Millisecond) {
+		if _, err := os.Stat(path); err == nil {
+			break
+		}
+	}
 	if ipam.Hang[verb] {
 		time.Sleep(time.Hour)
 	}
