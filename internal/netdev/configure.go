@@ -70,6 +70,20 @@ func (c *Conn) UpWithoutAddress(index int) error {
 	return nil
 }
 
+// Down takes a device down: the namespace no longer answers to its addresses, and
+// its routes go. ErrNotFound is in the chain if there is no such device.
+func (c *Conn) Down(index int) error {
+	req := c.request(unix.RTM_SETLINK, unix.NLM_F_ACK)
+	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	msg.Index = int32(index)
+	msg.Change = unix.IFF_UP
+	req.AddData(msg)
+	if _, err := execute(req, 0); err != nil {
+		return fmt.Errorf("set link down: %w", notFound(err))
+	}
+	return nil
+}
+
 // SetAlias gives a device an alias and nothing else.
 func (c *Conn) SetAlias(index int, alias string) error {
 	if err := c.setLink(index, 0, nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(alias))); err != nil {

@@ -62,7 +62,7 @@ func (t *tap) undo(ctx context.Context, lease *ipam.Lease, failure error) error 
 		undoing, cancel = context.WithTimeout(undoing, undoTime)
 		defer cancel()
 	}
-	err := cniError(errors.Join(failure, t.delete(), t.release(undoing, lease)))
+	err := cniError(errors.Join(failure, t.takeBack(undoing, lease)))
 	if errors.Is(failure, errPending) {
 		// The result may still be on its way, and must not be followed by an error
 		// object: it dies with us.

@@ -121,10 +121,10 @@ func (t *tap) create() error {
 	}
 	t.link = link
 	if err := t.onlyOurs(); err != nil {
-		return errors.Join(err, t.delete())
+		return errors.Join(err, t.deleteTap())
 	}
 	if err := t.resetShared(); err != nil {
-		return errors.Join(about(errDevice, err), t.delete())
+		return errors.Join(about(errDevice, err), t.deleteTap())
 	}
 	return nil
 }
@@ -166,7 +166,7 @@ func (t *tap) configure() error {
 	return t.limit()
 }
 
-// persist commits the device: from here on only delete takes it back.
+// persist commits the device: from here on only takeBack undoes it.
 func (t *tap) persist() error {
 	if err := t.file.Persist(); err != nil {
 		return about(errDevice, fmt.Errorf("commit tap %q: %w", t.conf.Tap.Name, err))
@@ -174,9 +174,23 @@ func (t *tap) persist() error {
 	return nil
 }
 
-// delete takes back the device and what was made beside it.
-func (t *tap) delete() error {
-	return errors.Join(t.deleteTap(), t.deleteEgress())
+// takeBack undoes everything, and the name comes last: while it is taken no other
+// ADD of this attachment can begin, whose reservation and egress device are not
+// to be told from ours. The device is out of use before its address is free.
+func (t *tap) takeBack(ctx context.Context, lease *ipam.Lease) error {
+	return errors.Join(t.withdraw(), t.deleteEgress(), t.release(ctx, lease), t.deleteTap())
+}
+
+// withdraw takes the device out of use: it answers to no address, and goes when we are killed.
+func (t *tap) withdraw() error {
+	err := t.conn.Down(t.link.Index)
+	if errors.Is(err, netdev.ErrNotFound) {
+		return nil // somebody deleted it
+	}
+	if err := errors.Join(err, t.file.Release()); err != nil {
+		return fmt.Errorf("undo: %w", err)
+	}
+	return nil
 }
 
 // deleteTap takes the device back, also where another process has attached to it.
@@ -192,19 +206,19 @@ func (t *tap) deleteTap() error {
 	return fmt.Errorf("undo: %w", errors.Join(err, releaseErr))
 }
 
-// release undoes the IPAM plugin's ADD, which may have been a failed one, after
-// the device is gone. Where another device still bears the alias (the attachment
-// lives on, renamed), the reservation is that one's.
+// release undoes the IPAM plugin's ADD, which may have been a failed one. Where
+// another device bears the alias (the attachment lives on, renamed), the
+// reservation is that one's.
 func (t *tap) release(ctx context.Context, lease *ipam.Lease) error {
 	links, err := t.conn.Links()
-	if err == nil && slices.ContainsFunc(links, func(link *netdev.Link) bool { return isOurs(t.conf, link) }) {
+	if err == nil && slices.ContainsFunc(links, func(l *netdev.Link) bool { return isOurs(t.conf, l) && l.Index != t.link.Index }) {
 		lease.Keep()
 		return nil
 	}
 	return errors.Join(err, lease.Release(ctx))
 }
 
-// deleteUnseen is delete for a device that may have been made, but could not be
+// deleteUnseen is deleteTap for a device that may have been made, but could not be
 // read back: closing the file is not enough where somebody attached to it.
 func (t *tap) deleteUnseen() error {
 	name, err := t.file.Name()

@@ -79,7 +79,13 @@ func (t *tap) deleteEgress() error {
 	if t.egress == nil {
 		return nil
 	}
-	if err := t.conn.DeleteByName(t.egress.Name); err != nil {
+	var err error
+	if t.egress.Index != 0 {
+		err = t.conn.Delete(t.egress.Index)
+	} else { // made, and not seen yet
+		err = t.conn.DeleteByName(t.egress.Name)
+	}
+	if err != nil {
 		return fmt.Errorf("undo: %w", err)
 	}
 	return nil
