@@ -14,24 +14,21 @@ import (
 // tests are about runtimes that crashed, came back, and do not know of the verb
 // that still runs.
 
-// apart starts verbs up to some milliseconds apart, and waits for them all.
-func (m *machine) apart(random *rand.Rand, span time.Duration, verbs ...string) func(...*attachment) []outcome {
-	return func(list ...*attachment) []outcome {
-		running := make([]*process, len(verbs))
-		delays := make([]time.Duration, len(verbs))
-		for i := range delays {
-			delays[i] = time.Duration(random.Int64N(int64(span)))
-		}
-		delays[random.IntN(len(delays))] = 0
-		begin := time.Now()
-		together(len(verbs), verbs, func(i int, verb string) {
-			time.Sleep(time.Until(begin.Add(delays[i])))
-			running[i] = m.start(verb, list[i%len(list)])
-		})
-		ended := make([]outcome, len(verbs))
-		together(len(verbs), running, func(i int, p *process) { ended[i] = m.wait(p) })
-		return ended
+// apart starts verbs of an attachment up to some milliseconds apart, and waits for them all.
+func (m *machine) apart(random *rand.Rand, span time.Duration, a *attachment, verbs ...string) []outcome {
+	running := make([]*process, len(verbs))
+	delays := make([]time.Duration, len(verbs))
+	for i := range delays {
+		delays[i] = time.Duration(random.Int64N(int64(span)))
 	}
+	begin := time.Now()
+	together(len(verbs), verbs, func(i int, verb string) {
+		time.Sleep(time.Until(begin.Add(delays[i])))
+		running[i] = m.start(verb, a)
+	})
+	ended := make([]outcome, len(verbs))
+	together(len(verbs), running, func(i int, p *process) { ended[i] = m.wait(p) })
+	return ended
 }
 
 const (
@@ -54,11 +51,11 @@ func (m *machine) sorts(p *pod) []*attachment {
 func TestAddBesideItselfExactlyOneWins(t *testing.T) {
 	t.Parallel()
 	m, random := newMachine(t, 1), random(t)
-	for i := range rounds(60, 0.1) {
+	for i := range rounds(40, 0.1) {
 		a := m.sorts(m.pods[0])[i%4]
 		verbs := []string{"ADD", "ADD", "ADD"}[:2+i%2]
 		won := 0
-		for _, o := range m.apart(random, 6*milliseconds, verbs...)(a) {
+		for _, o := range m.apart(random, 6*milliseconds, a, verbs...) {
 			switch {
 			case o.ok():
 				won++
@@ -99,10 +96,10 @@ func TestAddBesideDelLeavesNothing(t *testing.T) {
 	t.Parallel()
 	m, random := newMachine(t, 1), random(t)
 	added := 0
-	for i := range rounds(100, 0.1) {
+	for i := range rounds(60, 0.1) {
 		a := m.sorts(m.pods[0])[i%4]
 		verbs := [][]string{{"ADD", "DEL"}, {"ADD", "DEL", "DEL"}, {"ADD", "DEL", "ADD"}}[i%3]
-		for _, o := range m.apart(random, 20*milliseconds, verbs...)(a) {
+		for _, o := range m.apart(random, 20*milliseconds, a, verbs...) {
 			switch {
 			case o.verb == "ADD" && o.ok():
 				added++
@@ -123,10 +120,10 @@ func TestAddBesideDelLeavesNothing(t *testing.T) {
 func TestDelBesideItselfLeavesNothing(t *testing.T) {
 	t.Parallel()
 	m, random := newMachine(t, 1), random(t)
-	for i := range rounds(40, 0.1) {
+	for i := range rounds(24, 0.1) {
 		a := m.sorts(m.pods[0])[i%4]
 		m.must("ADD", a)
-		for _, o := range m.apart(random, 10*milliseconds, "DEL", "DEL", "DEL")(a) {
+		for _, o := range m.apart(random, 10*milliseconds, a, "DEL", "DEL", "DEL") {
 			if !o.ok() {
 				t.Errorf("seed %d, round %d: %v", *seed, i, o)
 			}

@@ -52,7 +52,7 @@ func TestAddBesideTheEndOfItsNamespace(t *testing.T) {
 	t.Parallel()
 	m, random := newMachine(t, 0), random(t)
 	added := 0
-	for i := range rounds(80, 0.1) {
+	for i := range rounds(48, 0.1) {
 		number := i + 1
 		a := m.sorts(m.mortal(number))[i%4]
 		p := m.start("ADD", a)
@@ -87,7 +87,7 @@ func (m *machine) elsewhere(a *attachment) *attachment {
 func TestDelBesideTheEndOfItsNamespace(t *testing.T) {
 	t.Parallel()
 	m, random := newMachine(t, 0), random(t)
-	for i := range rounds(40, 0.1) {
+	for i := range rounds(24, 0.1) {
 		number := i + 1
 		a := m.sorts(m.mortal(number))[i%4]
 		m.must("ADD", a)
