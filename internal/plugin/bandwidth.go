@@ -64,12 +64,14 @@ func (t *tap) addEgress(name string) error {
 	if slices.ContainsFunc(links, func(l *netdev.Link) bool { return isOurs(t.conf, l) && l.Index != t.link.Index }) {
 		return err // the attachment lives on, renamed
 	}
-	left := slices.IndexFunc(links, func(l *netdev.Link) bool { return isEgress(t.conf, l) })
-	if left < 0 {
-		return err // a stranger's
-	}
-	if err := t.conn.Delete(links[left].Index); err != nil {
-		return err
+	// None: GC, or the DEL of a runtime that came back, has been here as well.
+	if left := slices.IndexFunc(links, func(l *netdev.Link) bool { return l.Name == name }); left >= 0 {
+		if !isEgress(t.conf, links[left]) {
+			return err // a stranger's
+		}
+		if err := t.conn.Delete(links[left].Index); err != nil {
+			return err
+		}
 	}
 	return t.conn.Add(name, egressKind)
 }

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -209,6 +210,26 @@ func TestAddBandwidthNameTaken(t *testing.T) {
 
 	host.Exec("sh", "-ec", "ip link del "+egress+"; ip link add "+egress+" up type ifb; tc qdisc add dev "+egress+" root tbf rate 1mbit burst 100000 limit 200000")
 	added := host.Run("ADD", "net1", config).WantOK()
+	host.Run("CHECK", "net1", host.WithPrev(config, added)).WantOK()
+}
+
+// What a killed ADD left goes by another hand, GC's for example, between the kernel's
+// refusal of the name and the look for who has it. strace holds the plugin up there.
+func TestAddBandwidthLeftoverGoesMeanwhile(t *testing.T) {
+	host := harness.NewHost(t)
+	config := conf(t, limits(0, egressRate))
+	host.Run("ADD", "net1", config).WantOK()
+	egress := host.EgressDevice()
+	host.Exec("ip", "link", "del", "net1")
+	const pause = 300 * time.Millisecond
+	cmd := host.Command("ADD", "net1", config)
+	strace(cmd, filepath.Join(t.TempDir(), "strace"), "-e", "trace=sendto", "-e", fmt.Sprintf("inject=sendto:delay_exit=%d", pause.Microseconds()))
+	done := make(chan harness.Got)
+	go func() { done <- host.Finish(cmd) }()
+	eventually(t, "the device is up", func() bool { d, there := host.Device("net1"); return there && d.Up() })
+	time.Sleep(3 * pause / 2) // the next call but one looks
+	host.Exec("ip", "link", "del", egress)
+	added := (<-done).WantOK()
 	host.Run("CHECK", "net1", host.WithPrev(config, added)).WantOK()
 }
 
