@@ -72,7 +72,7 @@ func run() error {
 		fmt.Fprintln(os.Stderr, ipam.Note)
 	}
 	time.Sleep(time.Duration(ipam.DelayMS[verb]) * time.Millisecond)
-	for path := ipam.Wait[verb]; path != ""; time.Sleep(5 * time.Millisecond) {
+	for path := ipam.Wait[verb]; path != ""; time.Sleep(20 * time.Millisecond) {
 		if _, err := os.Stat(path); err == nil {
 			break
 		}

@@ -79,7 +79,8 @@ func TestGCTouchesNoAddInFlight(t *testing.T) {
 		running := make([]*process, len(all))
 		together(8, all, func(i int, a *attachment) { running[i] = m.start("ADD", a) })
 		m.eventually("all ADDs wait", func() bool { return m.asked("ADD") == (round+1)*len(all) })
-		m.eventually("all devices are complete", func() bool { return m.complete(all) })
+		seen := map[*attachment]bool{}
+		m.eventually("all devices are complete", func() bool { return m.complete(all, seen) })
 		for _, stop := range stops {
 			collections += stop()
 		}
@@ -102,23 +103,29 @@ func TestGCTouchesNoAddInFlight(t *testing.T) {
 	t.Logf("%d GCs beside ADDs in flight", collections)
 }
 
-// complete says whether all that precedes IPAM's answer is done.
-func (m *machine) complete(all []*attachment) bool {
-	for _, a := range all {
-		devices := m.devices(a.pod.ns)
-		alias := "/" + m.network + "/" + a.pod.id + "/" + a.ifname
-		if !slices.ContainsFunc(devices, func(d harness.Device) bool { return d.Alias == "tap"+alias && d.Up() }) {
-			return false
-		}
-		if !a.egress() {
-			continue
-		}
-		filters, err := a.pod.ns.Output("tc", "filter", "show", "dev", a.ifname, "ingress")
-		if err != nil || !strings.Contains(filters, "mirred") {
-			return false
+// complete says whether all that precedes IPAM's answer is done. What was seen once
+// has to stay.
+func (m *machine) complete(all []*attachment, seen map[*attachment]bool) bool {
+	m.t.Helper()
+	done := map[*attachment]bool{}
+	for _, p := range m.pods {
+		devices := m.devices(p.ns)
+		qdiscs, err := p.ns.Output("tc", "qdisc", "show")
+		m.Must(err)
+		for _, a := range all {
+			alias := "tap/" + m.network + "/" + a.pod.id + "/" + a.ifname
+			done[a] = done[a] || a.pod == p &&
+				slices.ContainsFunc(devices, func(d harness.Device) bool { return d.Alias == alias && d.Up() }) &&
+				(!a.egress() || strings.Contains(qdiscs, "ingress ffff: dev "+a.ifname+" "))
 		}
 	}
-	return true
+	for _, a := range all {
+		if seen[a] && !done[a] {
+			m.t.Fatalf("seed %d: %s lost what it had, in flight: %+v", *seed, a, m.devices(a.pod.ns))
+		}
+		seen[a] = done[a]
+	}
+	return !slices.ContainsFunc(all, func(a *attachment) bool { return !done[a] })
 }
 
 // An ADD that commits while a GC runs that was not told of it may be collected

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -33,6 +34,9 @@ type machine struct {
 	network string // also the mark in the environment of all processes
 	pods    []*pod
 	born    map[string]bool // devices that every new namespace has
+
+	starting sync.Mutex
+	started  []*os.Process
 }
 
 // pod is one namespace, and the container in it.
@@ -49,6 +53,7 @@ func newMachine(t *testing.T, pods int) *machine {
 		Host: harness.NewHost(t), t: t, dir: t.TempDir(),
 		network: fmt.Sprintf("load%d.%d", os.Getpid(), machines.Add(1)),
 	}
+	t.Cleanup(m.killAll)
 	m.born = map[string]bool{}
 	for _, device := range m.devices(m.Node) {
 		m.born[device.Name] = true
@@ -188,8 +193,19 @@ func (m *machine) exec(verb, what string, conf object, env ...string) *process {
 	p.cmd.WaitDelay = time.Minute // what it started has its standard error, and ends with it
 	if err := m.Node.Start(p.cmd); err != nil {
 		m.t.Errorf("start %s of %s: %v", verb, what, err)
+		return p
 	}
+	m.starting.Lock()
+	defer m.starting.Unlock()
+	m.started = append(m.started, p.cmd.Process)
 	return p
+}
+
+// killAll ends what a failed test did not wait for.
+func (m *machine) killAll() {
+	for _, process := range m.started {
+		_ = process.Kill() // most have ended
+	}
 }
 
 // kill ends it at once, if it has not ended by itself.
@@ -255,11 +271,13 @@ func (m *machine) gc(known []*attachment) {
 	}
 }
 
-// loopGC runs one GC after the other, until stop is called, which waits for the
-// last one and returns their number.
+// loopGC runs one GC after the other, until the function that it returns is called,
+// which waits for the last one and tells their number. The end of the test calls it as well.
 func (m *machine) loopGC(known []*attachment) func() int {
 	ended, count := make(chan struct{}), 0
 	done := make(chan struct{})
+	end := sync.OnceFunc(func() { close(ended); <-done })
+	m.t.Cleanup(end)
 	go func() {
 		defer close(done)
 		for {
@@ -272,7 +290,7 @@ func (m *machine) loopGC(known []*attachment) func() int {
 			}
 		}
 	}()
-	return func() int { close(ended); <-done; return count }
+	return func() int { end(); return count }
 }
 
 // together runs work for each of the list, some at a time.
