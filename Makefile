@@ -53,6 +53,7 @@ CHAINED := bin/bridge bin/ptp bin/bandwidth bin/sbr bin/tuning
 # What the tests run beside the plugin.
 tools: neighbours $(CHAINED) bin/cnitool bin/reference/tap
 	cd test && $(GOBUILD) -o ../bin/ ./guest && $(GOBUILD) -o ../bin/fake ./fakeipam
+	$(GOBUILD) -tags shortlimit -o bin/short/tap ./cmd/tap # the plugin, with less patience for IPAM
 
 neighbours: bin/host-local bin/static
 	@:

@@ -16,15 +16,8 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 )
 
-const (
-	// maxOutput bounds what a plugin may print, in bytes: a result has some hundred.
-	maxOutput = 4 << 20
-	// graceTime is what a plugin has to end by itself once nobody wants its result any
-	// more; then, told to end, before it is killed; and what processes that it left
-	// behind have to close its standard output. Killed in the middle it could leave
-	// a reservation that even its own DEL does not find (host-local: a file without owner).
-	graceTime = 2 * time.Second
-)
+// maxOutput bounds what a plugin may print, in bytes: a result has some hundred.
+const maxOutput = 4 << 20
 
 // Call is what every verb hands on to the plugin.
 type Call struct {
@@ -74,13 +67,14 @@ func (p *Plugin) Check(ctx context.Context, call Call) error {
 }
 
 // run executes one verb in the calling process's own namespaces and returns what
-// it printed. The plugin dies with us; some time after ctx has ended it is told to end.
+// it printed. The plugin dies with us; some time after ctx has ended, or once it has
+// had its time, it is told to end.
 func (p *Plugin) run(ctx context.Context, verb string, call Call) ([]byte, error) {
 	// PDEATHSIG fires when the thread that forked ends: it must live as long as the plugin.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
-	patient, giveUp := context.WithCancel(context.WithoutCancel(ctx))
+	patient, giveUp := context.WithTimeout(context.WithoutCancel(ctx), timeLimit)
 	defer giveUp()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(graceTime, giveUp) })()
 
@@ -92,20 +86,26 @@ func (p *Plugin) run(ctx context.Context, verb string, call Call) ([]byte, error
 	cmd.Stderr = os.Stderr
 	// Its own process group: Ctrl-C is for us, who see to it that it ends well.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) } // its children as well
+	told := false // to end
+	cmd.Cancel = func() error {
+		told = true
+		return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) // its children as well
+	}
 	cmd.WaitDelay = graceTime
 
 	err := cmd.Run()
-	if patient.Err() != nil && cmd.Process != nil {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what is left of the group, if anything
-	}
 	if errors.Is(err, exec.ErrWaitDelay) {
 		err = nil // it ended well: only something that it left behind still holds its output
+	}
+	if (err != nil || patient.Err() != nil) && cmd.Process != nil {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what is left of the group, if anything
 	}
 	reported := out.errorObject()
 	switch {
 	case ctx.Err() != nil:
 		return nil, &Error{Plugin: p.name, Verb: verb, Err: fmt.Errorf("%w: %w", ErrInterrupted, context.Cause(ctx))}
+	case err != nil && told:
+		return nil, &Error{Plugin: p.name, Verb: verb, Err: fmt.Errorf("%w %v", ErrTimeLimit, timeLimit)}
 	case out.full:
 		return nil, &Error{Plugin: p.name, Verb: verb, Err: fmt.Errorf("printed more than %d bytes", maxOutput)}
 	case reported != nil:
@@ -116,8 +116,11 @@ func (p *Plugin) run(ctx context.Context, verb string, call Call) ([]byte, error
 	return out.buf.Bytes(), nil
 }
 
-// ErrInterrupted is in the chain where the plugin did not end by itself.
-var ErrInterrupted = errors.New("interrupted")
+// Errors of a plugin that did not end by itself.
+var (
+	ErrInterrupted = errors.New("interrupted")
+	ErrTimeLimit   = errors.New("was ended because it did not end within")
+)
 
 // withCommand is the runtime's environment with another CNI_COMMAND.
 func withCommand(env []string, verb string) []string {

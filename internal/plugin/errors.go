@@ -92,6 +92,7 @@ var verdicts = []struct {
 	{errNoBridge, codeBridge, "make the bridge in the container's namespace first: another plugin of the chain, or the image's own set-up"},
 	{errNoBridging, codeBridge, "load the driver: modprobe bridge"},
 	{ipam.ErrNotFound, codeIPAM, "install the IPAM plugin into one of the folders of CNI_PATH, which the message lists"},
+	{ipam.ErrTimeLimit, codeIPAM, "the IPAM plugin hangs: find out what it waits for (a lock, a server that does not answer); its own words are on standard error, in the runtime's log"},
 	{ipam.ErrSelf, types.ErrInvalidNetworkConfig, "ipam.type must name an IPAM plugin such as host-local, static or dhcp"},
 	{errWrite, types.ErrIOFailure, "the runtime did not take the result; what was done is undone, unless the message says otherwise"},
 	{errDifferences, codeCheck, "delete the attachment and add it again, or find out who changed it"},
