@@ -51,18 +51,23 @@ func Add(args *skel.CmdArgs, stdout io.Writer) error {
 	return nil
 }
 
-// undoTime is what releasing the address may take once we were told to end.
+// undoTime is what releasing the address may take once we are told to end.
 const undoTime = 5 * time.Second
 
-// undo takes back what a failed ADD did, and returns its error with those of the undo.
+// undo takes back what a failed ADD did, and returns its error with those of the
+// undo. Whatever those are, the failure tells the code.
 func (t *tap) undo(ctx context.Context, lease *ipam.Lease, failure error) error {
-	undoing := context.WithoutCancel(ctx)
-	if ctx.Err() != nil {
-		var cancel context.CancelFunc
-		undoing, cancel = context.WithTimeout(undoing, undoTime)
-		defer cancel()
+	undoing, giveUp := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer giveUp(nil)
+	// the signal may have come, or come while the undo hangs
+	defer context.AfterFunc(ctx, func() {
+		time.AfterFunc(undoTime, func() { giveUp(fmt.Errorf("%v after %w", undoTime, context.Cause(ctx))) })
+	})()
+	err := failure
+	if undoErr := t.takeBack(undoing, lease); undoErr != nil {
+		err = fmt.Errorf("%w; %v", failure, undoErr) //nolint:errorlint // its cause is not that of the failure
 	}
-	err := cniError(errors.Join(failure, t.takeBack(undoing, lease)))
+	err = cniError(err)
 	if errors.Is(failure, errPending) {
 		// The result may still be on its way, and must not be followed by an error
 		// object: it dies with us.
