@@ -182,3 +182,20 @@ func TestOwnCodesAreOwn(t *testing.T) {
 		}
 	}
 }
+
+func TestShorten(t *testing.T) {
+	long := strings.Repeat("é", 10000)
+	tests := []struct{ name, text, want string }{
+		{"empty", "", ""},
+		{"what a person reads", strings.Repeat("x", 4096), strings.Repeat("x", 4096)},
+		{"more", "begin " + strings.Repeat("x", 10000) + " end", "begin " + strings.Repeat("x", 3072-6) + " … " + strings.Repeat("x", 1024-4) + " end"},
+		{"between two bytes of a letter", "x" + long + "y", "x" + long[:3072-2] + " … " + long[:1024-2] + "y"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := shorten(tt.text); got != tt.want {
+				t.Errorf("shorten\nwant %q\ngot  %q", tt.want, got)
+			}
+		})
+	}
+}

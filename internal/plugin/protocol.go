@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/containernetworking/cni/pkg/skel"
@@ -108,7 +109,8 @@ var advice = map[uint]string{
 	types.ErrIOFailure:                   "the runtime closed standard input or output too early",
 }
 
-// PrintError writes the one error that a runtime reads. The library's own writing
+// PrintError writes the one error that a runtime reads, and a person behind it: what
+// is longer than that person would read loses its middle. The library's own writing
 // leaves out the cniVersion.
 func PrintError(w io.Writer, spoken string, e *types.Error) error {
 	if spoken == "" { // the error came before the configuration
@@ -123,7 +125,7 @@ func PrintError(w io.Writer, spoken string, e *types.Error) error {
 		Code       uint   `json:"code"`
 		Msg        string `json:"msg"`
 		Details    string `json:"details"`
-	}{spoken, e.Code, e.Msg, details}, "", "    ")
+	}{spoken, e.Code, shorten(e.Msg), shorten(details)}, "", "    ")
 	if err == nil {
 		_, err = w.Write(append(data, '\n'))
 	}
@@ -131,4 +133,14 @@ func PrintError(w io.Writer, spoken string, e *types.Error) error {
 		return errors.Join(fmt.Errorf("write the error: %w", err), e)
 	}
 	return nil
+}
+
+// shorten keeps the beginning, which says what was attempted, and the end, where the
+// cause is.
+func shorten(text string) string {
+	const head, tail = 3 << 10, 1 << 10 // bytes
+	if len(text) <= head+tail {
+		return text
+	}
+	return strings.ToValidUTF8(text[:head], "") + " … " + strings.ToValidUTF8(text[len(text)-tail:], "")
 }
