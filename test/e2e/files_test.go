@@ -6,9 +6,14 @@ import (
 )
 
 // devFull is a file that takes nothing.
-func devFull(t *testing.T) *os.File {
+func devFull(t *testing.T) *os.File { return forWriting(t, "/dev/full") }
+
+// devNull is a file that takes everything.
+func devNull(t *testing.T) *os.File { return forWriting(t, os.DevNull) }
+
+func forWriting(t *testing.T, path string) *os.File {
 	t.Helper()
-	f, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

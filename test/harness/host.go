@@ -42,6 +42,13 @@ func NewHost(t testing.TB) *Host {
 	}
 }
 
+// In is the same host for a part of the test, which is the one to fail.
+func (h *Host) In(t testing.TB) *Host {
+	in := *h
+	in.t = t
+	return &in
+}
+
 // plugin is the one under test: bin/tap, or what TAP_PLUGIN names.
 func plugin(t testing.TB) string {
 	if path := os.Getenv("TAP_PLUGIN"); path != "" {
@@ -104,7 +111,9 @@ func (h *Host) Finish(cmd *exec.Cmd) Got {
 	if cmd.Stdout == nil {
 		cmd.Stdout = &out
 	}
-	cmd.Stderr = &errOut
+	if cmd.Stderr == nil {
+		cmd.Stderr = &errOut
+	}
 	if err := h.Node.Start(cmd); err != nil {
 		h.t.Fatalf("start %s: %v", cmd.Path, err)
 	}
@@ -116,6 +125,18 @@ func (h *Host) Finish(cmd *exec.Cmd) Got {
 		h.t.Fatalf("run %s: %v", cmd.Path, err)
 	}
 	return Got{t: h.t, Exit: cmd.ProcessState.ExitCode(), Stdout: out.String(), Stderr: errOut.String()}
+}
+
+// Begin starts a Command, and returns what is to be called for what it left.
+func (h *Host) Begin(cmd *exec.Cmd) func(t testing.TB) Got {
+	h.t.Helper()
+	done := make(chan Got, 1)
+	go func() { done <- h.Finish(cmd) }()
+	return func(t testing.TB) Got {
+		got := <-done
+		got.t = t
+		return got
+	}
 }
 
 // Expand replaces $STORE and $NETNS.

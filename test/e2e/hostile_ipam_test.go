@@ -1,0 +1,246 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"tap/test/harness"
+)
+
+// IPAM plugins that misbehave, as shell scripts: ADD and DEL keep a reservation
+// as a file, and the rest is what the test is about.
+
+// hostileHost is a host whose processes can be told from those of all other tests.
+func hostileHost(t *testing.T) *harness.Host {
+	t.Helper()
+	host := harness.NewHost(t)
+	host.ContainerID = fmt.Sprintf("hostile-%d-%d", os.Getpid(), hostiles.Add(1))
+	return host
+}
+
+var hostiles atomic.Int32
+
+// impatient is a hostileHost whose plugin waits one second for IPAM instead of four minutes.
+func impatient(t *testing.T) *harness.Host {
+	t.Helper()
+	host := hostileHost(t)
+	host.Plugin = harness.Bin(t, "short/tap")
+	return host
+}
+
+// scripted is the plugin's command with an IPAM plugin that runs the script, once it
+// has done what the verb demands.
+func scripted(t *testing.T, host *harness.Host, verb, script string, keys ...m) *exec.Cmd {
+	t.Helper()
+	const prologue = `case $CNI_COMMAND in ADD) : >"$STORE/held";; DEL) rm -f "$STORE/held";; esac` + "\n"
+	dir := t.TempDir()
+	host.Must(os.WriteFile(filepath.Join(dir, "hostile"), []byte("#!/bin/sh\n"+prologue+script+"\n"), 0o755))
+	config := conf(t, append([]m{{"ipam": m{"type": "hostile"}}}, keys...)...)
+	return host.Command(verb, "net1", config, "CNI_PATH="+dir, "STORE="+host.Store)
+}
+
+// inADD is a script of ADD alone.
+func inADD(script string) string { return "[ $CNI_COMMAND = ADD ] || exit 0\n" + script }
+
+// together is checks of what was begun before, and has waited together.
+type together struct {
+	names  []string
+	checks []func(*testing.T)
+}
+
+func (l *together) check(name string, check func(*testing.T)) {
+	l.names, l.checks = append(l.names, name), append(l.checks, check)
+}
+
+func (l *together) run(t *testing.T) {
+	for i, check := range l.checks {
+		t.Run(l.names[i], check)
+	}
+}
+
+const (
+	hangs    = `exec sleep 100`
+	ignores  = `trap '' TERM; while :; do sleep 0.2; done`
+	anyIP    = `{"cniVersion": "1.1.0", "ips": [{"address": "192.0.2.2/24"}]}`
+	printsIP = "echo '" + anyIP + "'\n"
+)
+
+// An ADD whose IPAM plugin does not end, does nothing useful or dies is undone, and says why.
+func TestHostileIPAMProcess(t *testing.T) {
+	var all together
+	limit := []string{`IPAM plugin "hostile": ADD`, "did not end within 1s", "hangs"}
+	for _, c := range []struct {
+		name, script string
+		code         int
+		says         []string
+	}{
+		{"hangs", hangs, codeIPAM, limit},
+		{"hangs, and does not listen to SIGTERM", ignores, codeIPAM, limit},
+		{"hangs with children", `sleep 100 & sh -c "trap '' TERM; sleep 100" & wait`, codeIPAM, limit},
+		{"hangs with its outputs closed", `exec >&- 2>&- <&-; ` + hangs, codeIPAM, limit},
+		{"prints a result and hangs", printsIP + hangs, codeIPAM, limit},
+		{"prints an error and hangs", `echo '{"code": 11, "msg": "later"}'; ` + hangs, codeIPAM, limit},
+		{"prints a result when it is told to end", `trap 'echo "$IP"; exit 0' TERM; IP='` + anyIP + `'; sleep 100 >&- 2>&- & wait`, codeIPAM, limit},
+		{"stops itself", `kill -STOP $$`, codeIPAM, limit},
+		{"writes to standard error without end", `exec yes >&2`, codeIPAM, limit},
+		{"prints without end, and does not listen to SIGPIPE", `trap '' PIPE; while :; do head -c 5000000 /dev/zero 2>&-; sleep 0.1; done`, codeIPAM, []string{`IPAM plugin "hostile": ADD`}},
+		{"prints 100 MB", `exec head -c 100000000 /dev/zero`, codeIPAM, []string{"printed more than 4194304 bytes"}},
+		{"prints 100 MB of a result", `printf '{"ips": ['; exec yes '{"address": "192.0.2.2/24"},'`, codeIPAM, []string{"printed more than 4194304 bytes"}},
+		{"prints nothing", ``, codeIPAM, []string{"no usable result"}},
+		{"prints a NUL", `printf '\0'`, codeIPAM, []string{"no usable result"}},
+		{"prints null", `echo null`, codeIPAM, []string{"no usable result"}},
+		{"prints two results", printsIP + printsIP, codeIPAM, []string{"no usable result"}},
+		{"prints 100,000 levels", `head -c 100000 /dev/zero | tr '\0' '['`, codeIPAM, []string{"no usable result"}},
+		{"prints a result of another version", `echo '{"cniVersion": "9.9.9", "ips": [{"address": "192.0.2.2/24"}]}'`, codeIPAM, []string{"no usable result", "9.9.9"}},
+		{"prints a result of version 0.2.0 in that of 1.1.0", `echo '{"cniVersion": "1.1.0", "ip4": {"ip": "192.0.2.2/24"}}'`, codeIPAM, []string{"no usable result", "no address"}},
+		{"prints a result and fails", printsIP + `exit 1`, codeIPAM, []string{"exit status 1"}},
+		{"prints an error with a bad code and fails", `echo '{"code": -1, "msg": "no"}'; exit 1`, codeIPAM, []string{"exit status 1"}},
+		{"prints an error of a megabyte", `printf '{"code": 11, "msg": "'; head -c 1000000 /dev/zero | tr '\0' x; echo ' at last"}'; exit 1`, codeTryLater, []string{"xxx", "at last"}},
+		{"dies of SIGSEGV", printsIP + `kill -SEGV $$`, codeIPAM, []string{"segmentation fault"}},
+		{"dies of SIGKILL", printsIP + `kill -KILL $$`, codeIPAM, []string{"killed"}},
+		{"dies of SIGKILL with a child that holds the output", `sleep 100 & kill -KILL $$`, codeIPAM, []string{"killed"}},
+	} {
+		host := impatient(t)
+		before := host.Snapshot()
+		cmd := scripted(t, host, "ADD", inADD(c.script))
+		cmd.Stderr = devNull(t)
+		ended := host.Begin(cmd)
+		all.check(c.name, func(t *testing.T) {
+			host := host.In(t)
+			got := ended(t)
+			got.WantError(c.code, c.says...)
+			if len(got.Stdout) > 20000 {
+				t.Errorf("an error of %d bytes", len(got.Stdout))
+			}
+			host.WantSame(before)
+			host.WantNoProcess()
+		})
+	}
+	all.run(t)
+}
+
+// The device goes and the others are asked, however long IPAM takes.
+func TestHostileIPAMHangsInEveryVerb(t *testing.T) {
+	var all together
+	for verb, code := range map[string]int{"DEL": codeIPAM, "CHECK": codeIPAM, "GC": codeIPAM, "STATUS": codeNotAvailable} {
+		host := hostileHost(t)
+		before := host.Snapshot()
+		added := host.Finish(scripted(t, host, "ADD", inADD(printsIP))).WantOK()
+		host.Plugin = harness.Bin(t, "short/tap")
+		cmd := scripted(t, host, verb, ignores, known(host.ContainerID, "net1"))
+		if verb == "CHECK" {
+			cmd.Stdin = strings.NewReader(host.WithPrev(conf(t, m{"ipam": m{"type": "hostile"}}), added))
+		}
+		ended := host.Begin(cmd)
+		all.check(verb, func(t *testing.T) {
+			host := host.In(t)
+			ended(t).WantError(code, `IPAM plugin "hostile": `+verb, "did not end within 1s")
+			host.WantNoProcess()
+			if _, there := host.Device("net1"); there == (verb == "DEL") {
+				t.Errorf("the device is there: %v", there)
+			}
+			host.Finish(scripted(t, host, "DEL", ``)).WantOK()
+			host.WantSame(before)
+		})
+	}
+	all.run(t)
+}
+
+// The undo has the limit too, and the code remains that of the failure.
+func TestHostileIPAMHangsInTheUndo(t *testing.T) {
+	t.Parallel()
+	host := impatient(t)
+	script := `[ $CNI_COMMAND = DEL ] && ` + hangs + `; echo '{"code": 123, "msg": "no more"}'; exit 1`
+	host.Finish(scripted(t, host, "ADD", script)).WantError(123, "no more", `undo: IPAM plugin "hostile": DEL`, "did not end within 1s")
+	host.WantNoProcess()
+	if _, there := host.Device("net1"); there {
+		t.Error("the device was left behind")
+	}
+}
+
+// A signal during the undo counts as well: the runtime does not wait for four minutes.
+func TestHostileIPAMHangsInTheUndoUntilASignal(t *testing.T) {
+	t.Parallel()
+	host := hostileHost(t)
+	cmd := scripted(t, host, "ADD", `[ $CNI_COMMAND = DEL ] && : >"$STORE/undoing" && `+hangs+`; exit 1`)
+	ended := host.Begin(cmd)
+	eventually(t, "IPAM undoes", func() bool { return strings.Contains(strings.Join(host.Reservations(), " "), "undoing") })
+	started := time.Now()
+	host.Must(cmd.Process.Signal(syscall.SIGTERM))
+	ended(t).WantError(codeIPAM, "exit status 1", `undo: IPAM plugin "hostile": DEL: interrupted`)
+	if took := time.Since(started); took > 30*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	host.WantNoProcess()
+	if _, there := host.Device("net1"); there {
+		t.Error("the device was left behind")
+	}
+}
+
+// The runtime's own limit is often shorter: SIGTERM, and the IPAM plugin does not heed ours.
+func TestHostileIPAMHangsUntilTheRuntimesSignal(t *testing.T) {
+	for name, script := range map[string]string{"hangs": hangs, "does not listen": ignores} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			host := hostileHost(t)
+			before := host.Snapshot()
+			cmd := scripted(t, host, "ADD", inADD(script))
+			ended := host.Begin(cmd)
+			eventually(t, "IPAM has reserved", func() bool { return len(host.Reservations()) == 1 })
+			host.Must(cmd.Process.Signal(syscall.SIGTERM))
+			ended(t).WantError(codeInterrupted, `IPAM plugin "hostile": ADD: interrupted`)
+			host.WantSame(before)
+			host.WantNoProcess()
+		})
+	}
+}
+
+// SIGKILL: the IPAM plugin dies with us, although it listens to nothing else, and
+// the device goes. What it had reserved is for the DEL that follows.
+func TestHostileIPAMDiesWithThePlugin(t *testing.T) {
+	t.Parallel()
+	host := hostileHost(t)
+	before := host.Snapshot()
+	cmd := scripted(t, host, "ADD", inADD(`trap '' TERM INT HUP; while :; do :; done`))
+	host.Must(host.Node.Start(cmd))
+	eventually(t, "IPAM has reserved", func() bool { return len(host.Reservations()) == 1 })
+	host.Must(cmd.Process.Kill())
+	_ = cmd.Wait() // killed
+	host.WantNoProcess()
+	host.Finish(scripted(t, host, "DEL", ``)).WantOK()
+	host.WantSame(before)
+}
+
+// What a plugin that ended well leaves behind is its own affair: a daemon, perhaps.
+// It only cannot keep ADD waiting by holding the output.
+func TestHostileIPAMLeavesAChildWithTheOutput(t *testing.T) {
+	t.Parallel()
+	host := impatient(t)
+	before := host.Snapshot()
+	host.Finish(scripted(t, host, "ADD", inADD(printsIP+`sleep 100 2>&- &`))).WantOK()
+	for _, pid := range host.Processes() {
+		host.Must(syscall.Kill(pid, syscall.SIGKILL))
+	}
+	host.Finish(scripted(t, host, "DEL", ``)).WantOK()
+	host.WantSame(before)
+	host.WantNoProcess()
+}
+
+// A plugin that reads nothing gets its result taken all the same.
+func TestHostileIPAMClosesStdin(t *testing.T) {
+	t.Parallel()
+	host := hostileHost(t)
+	before := host.Snapshot()
+	cmd := scripted(t, host, "ADD", `exec <&-; `+printsIP, m{"unknown": strings.Repeat("x", 10<<20)})
+	host.Finish(cmd).WantOK()
+	host.Finish(scripted(t, host, "DEL", ``)).WantOK()
+	host.WantSame(before)
+	host.WantNoProcess()
+}
