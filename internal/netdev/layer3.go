@@ -16,7 +16,7 @@ func (c *Conn) AddAddress(index int, addr net.IPNet) error {
 	family, ip := familyOf(addr.IP)
 	ones, bits := addr.Mask.Size()
 	if ip == nil || bits != 8*len(ip) {
-		return fmt.Errorf("add address %v: not an address with its prefix length", addr)
+		return fmt.Errorf("add address %s/%d: not an address with its prefix length", addr.IP, ones)
 	}
 	msg := nl.NewIfAddrmsg(family)
 	msg.Index = uint32(index)
@@ -52,6 +52,12 @@ type Route struct {
 	AdvMSS   int   // bytes; 0: derived from the MTU
 }
 
+// MaxHops is what one multipath route may have: the kernel dumps a route in one
+// message of at most 32 KB (Linux 6.12, net/netlink/af_netlink.c, netlink_dump), in
+// which an IPv6 hop takes 28 bytes. With more, nobody could list the routes of the
+// namespace any more; and the length of RTA_MULTIPATH has 16 bits.
+const MaxHops = 1024
+
 // Hop is where a route leads to.
 type Hop struct {
 	Gateway net.IP // nil: the destination is on the link itself
@@ -83,6 +89,9 @@ func (r Route) String() string {
 // AddRoute adds a route through a device. One of the same destination that
 // another device has stays: IPv4 prefers the newer, IPv6 uses both.
 func (c *Conn) AddRoute(index int, r Route) error {
+	if len(r.Hops) > MaxHops {
+		return fmt.Errorf("add route to %s: %d hops, more than %d", r.Dst.String(), len(r.Hops), MaxHops)
+	}
 	family, dst := familyOf(r.Dst.IP)
 	ones, bits := r.Dst.Mask.Size()
 	if dst == nil || bits != 8*len(dst) {

@@ -95,7 +95,7 @@ func (t *tap) attach(ctx context.Context, lease *ipam.Lease, stdout io.Writer) e
 	if err != nil {
 		return err
 	}
-	if err := t.address(assigned); err != nil {
+	if err := t.address(ctx, assigned); err != nil {
 		return err
 	}
 	link, err := t.conn.LinkByIndex(t.link.Index) // what the kernel made of it, not what was asked for
@@ -122,13 +122,21 @@ func (t *tap) attach(ctx context.Context, lease *ipam.Lease, stdout io.Writer) e
 // commit makes the device permanent and hands the result over. A result that
 // nobody received is a failed ADD.
 func (t *tap) commit(ctx context.Context, result []byte, stdout io.Writer) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("%w: %w", errInterrupted, context.Cause(ctx))
+	if err := interrupted(ctx); err != nil {
+		return err
 	}
 	if err := t.persist(); err != nil {
 		return err
 	}
 	return write(ctx, stdout, result)
+}
+
+// interrupted is an error once a signal has come.
+func interrupted(ctx context.Context) error {
+	if ctx.Err() == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", errInterrupted, context.Cause(ctx))
 }
 
 // write does not wait for a reader that has stopped to read once ctx has ended:

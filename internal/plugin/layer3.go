@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -20,9 +21,12 @@ const (
 )
 
 // address gives the device the addresses and routes that IPAM returned.
-func (t *tap) address(assigned *current.Result) error {
+func (t *tap) address(ctx context.Context, assigned *current.Result) error {
 	if assigned == nil {
 		return nil
+	}
+	if err := checkAddresses(assigned.IPs); err != nil {
+		return about(errLayer3, err)
 	}
 	routes, err := planRoutes(assigned.IPs, assigned.Routes)
 	if err != nil {
@@ -40,13 +44,34 @@ func (t *tap) address(assigned *current.Result) error {
 		}
 	}
 	for _, ip := range assigned.IPs {
+		if err := interrupted(ctx); err != nil { // of thousands, IPv6 takes the kernel a minute
+			return err
+		}
 		if err := t.conn.AddAddress(t.link.Index, ip.Address); err != nil {
 			return about(errLayer3, fmt.Errorf("tap %q: %w", t.conf.Tap.Name, err))
 		}
 	}
 	for _, route := range routes {
+		if err := interrupted(ctx); err != nil {
+			return err
+		}
 		if err := t.conn.AddRoute(t.link.Index, route); err != nil {
 			return about(errLayer3, fmt.Errorf("tap %q: %w", t.conf.Tap.Name, err))
+		}
+	}
+	return nil
+}
+
+// checkAddresses refuses what the kernel would take and make nothing of: 0.0.0.0 is no
+// address to it (Linux 6.12, net/ipv4/devinet.c, __inet_insert_ifa), and without a
+// gateway of its family a default route would seek everything on the link.
+func checkAddresses(ips []*current.IPConfig) error {
+	for _, ip := range ips {
+		switch {
+		case ip.Address.IP.IsUnspecified():
+			return fmt.Errorf("address %s is none", ip.Address.String())
+		case specified(ip.Gateway) && isIPv6(ip.Gateway) != isIPv6(ip.Address.IP):
+			return fmt.Errorf("address %s: gateway %s is of the other address family", ip.Address.String(), ip.Gateway)
 		}
 	}
 	return nil
@@ -123,7 +148,9 @@ func planRoutes(ips []*current.IPConfig, routes []*types.Route) ([]netdev.Route,
 		// The kernel takes no IPv6 multipath route with a hop on the link itself, but two routes.
 		id.direct = isIPv6(route.Dst.IP) && route.Hops[0].Gateway == nil
 		if at, known := place[id]; known {
-			plan[at] = merge(plan[at], route)
+			if plan[at] = merge(plan[at], route); len(plan[at].Hops) > netdev.MaxHops {
+				return nil, fmt.Errorf("route %s: has more than %d gateways", route.Dst.String(), netdev.MaxHops)
+			}
 			continue
 		}
 		place[id] = len(plan)
@@ -160,7 +187,7 @@ func planRoute(ips []*current.IPConfig, r *types.Route) (netdev.Route, error) {
 	}
 	v6 := isIPv6(r.Dst.IP)
 	route := netdev.Route{
-		Dst:      net.IPNet{IP: r.Dst.IP.Mask(r.Dst.Mask), Mask: r.Dst.Mask},
+		Dst:      destination(r),
 		Priority: r.Priority, Scope: scopeUnset, MTU: r.MTU, AdvMSS: r.AdvMSS,
 	}
 	if r.Table != nil && *r.Table != tableMain {

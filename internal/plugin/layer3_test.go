@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"context"
 	"errors"
 	"net"
 	"reflect"
@@ -205,7 +206,7 @@ func TestAddressOfIPv6NeedsItsMTU(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			device := &tap{conf: &netconf.Config{Tap: netconf.Tap{MTU: tt.mtu}}, sandbox: unreachable}
-			err := device.address(&current.Result{IPs: []*current.IPConfig{ipConfig("10.0.0.5/24", ""), ipConfig("fd00::5/64", "")}})
+			err := device.address(context.Background(), &current.Result{IPs: []*current.IPConfig{ipConfig("10.0.0.5/24", ""), ipConfig("fd00::5/64", "")}})
 			var key *netconf.KeyError
 			if !tt.refused {
 				if errors.As(err, &key) || !errors.Is(err, netns.ErrEnter) {
@@ -222,7 +223,7 @@ func TestAddressOfIPv6NeedsItsMTU(t *testing.T) {
 
 func TestAddressRefusesRoutesBeforeTouchingTheDevice(t *testing.T) {
 	device := &tap{conf: &netconf.Config{}} // without connection: touching it panics
-	err := device.address(&current.Result{
+	err := device.address(context.Background(), &current.Result{
 		IPs:    []*current.IPConfig{ipConfig("10.0.0.5/24", "")},
 		Routes: []*types.Route{to("10.1.0.0/16", "fd00::1")},
 	})
@@ -232,7 +233,7 @@ func TestAddressRefusesRoutesBeforeTouchingTheDevice(t *testing.T) {
 }
 
 func TestAddressWithoutIPAMDoesNothing(t *testing.T) {
-	if err := (&tap{}).address(nil); err != nil {
+	if err := (&tap{}).address(context.Background(), nil); err != nil {
 		t.Errorf("address(nil)\nwant no error\ngot  %v", err)
 	}
 }
@@ -262,4 +263,50 @@ func TestEnableLoopbackOnlyForIPv6(t *testing.T) {
 			}
 		})
 	}
+}
+
+// One route of more hops would be cut by the length of its attribute, and could not be listed.
+func TestPlanRoutesBoundsTheHops(t *testing.T) {
+	hops := func(n int) []*types.Route {
+		var routes []*types.Route
+		for i := range n {
+			routes = append(routes, to("10.1.0.0/16", net.IPv4(10, 0, byte(i>>8), byte(i)).String()))
+		}
+		return routes
+	}
+	plan, err := planRoutes(nil, hops(netdev.MaxHops))
+	if err != nil || len(plan) != 1 || len(plan[0].Hops) != netdev.MaxHops {
+		t.Errorf("planRoutes\nwant one route of %d hops\ngot  %d routes, %v", netdev.MaxHops, len(plan), err)
+	}
+	_, err = planRoutes(nil, hops(netdev.MaxHops+1))
+	if want := "route 10.1.0.0/16: has more than 1024 gateways"; err == nil || err.Error() != want {
+		t.Errorf("planRoutes\nwant %s\ngot  %v", want, err)
+	}
+}
+
+func TestCheckAddresses(t *testing.T) {
+	tests := []struct{ name, address, gateway, want string }{
+		{"no gateway", "10.0.0.5/24", "", ""},
+		{"of its family", "fd00::5/64", "fe80::1", ""},
+		{"an unspecified gateway is none", "10.0.0.5/24", "::", ""},
+		{"IPv6 gateway", "10.0.0.5/24", "fd00::1", "address 10.0.0.5/24: gateway fd00::1 is of the other address family"},
+		{"IPv4 gateway", "fd00::5/64", "10.0.0.1", "address fd00::5/64: gateway 10.0.0.1 is of the other address family"},
+		{"no IPv4 address", "0.0.0.0/0", "", "address 0.0.0.0/0 is none"},
+		{"no IPv6 address", "::/64", "", "address ::/64 is none"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			err := checkAddresses([]*current.IPConfig{ipConfig("10.0.0.9/24", ""), ipConfig(tt.address, tt.gateway)})
+			if got := errorText(err); got != tt.want {
+				t.Errorf("checkAddresses\nwant %q\ngot  %q", tt.want, got)
+			}
+		})
+	}
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
