@@ -194,11 +194,12 @@ func noticeChanges(conf *netconf.Config, entry *current.Interface, link *netdev.
 // compareAddresses seeks the addresses that prevResult says are on our interface.
 func compareAddresses(prev *current.Result, ours int, found []net.IPNet) []string {
 	var d []string
+	known := byNetwork(found, func(n net.IPNet) net.IPNet { return n })
 	for _, ip := range prev.IPs {
 		if ip.Interface == nil || *ip.Interface != ours {
 			continue
 		}
-		if !slices.ContainsFunc(found, func(n net.IPNet) bool { return sameNet(n, ip.Address) }) {
+		if !slices.ContainsFunc(known[ip.Address.String()], func(n net.IPNet) bool { return sameNet(n, ip.Address) }) {
 			d = append(d, fmt.Sprintf("address: expected %s, found %v", ip.Address.String(), netTexts(found)))
 		}
 	}
@@ -212,9 +213,25 @@ func sameNet(a, b net.IPNet) bool {
 	return a.IP.Equal(b.IP) && aOnes == bOnes && aBits == bBits
 }
 
+// byNetwork is a list as a map, by the text of each entry's network, which is equal
+// where sameNet says so: what is sought among thousands is found at once.
+func byNetwork[T any](list []T, network func(T) net.IPNet) map[string][]T {
+	index := make(map[string][]T, len(list))
+	for _, entry := range list {
+		n := network(entry)
+		index[n.String()] = append(index[n.String()], entry)
+	}
+	return index
+}
+
+// netTexts is for a person, who reads so many.
 func netTexts(list []net.IPNet) []string {
-	texts := make([]string, 0, len(list))
-	for _, n := range list {
+	const most = 20
+	texts := make([]string, 0, most+1)
+	for i, n := range list {
+		if i == most {
+			return append(texts, fmt.Sprintf("and %d more", len(list)-most))
+		}
 		texts = append(texts, n.String())
 	}
 	return texts
@@ -233,8 +250,10 @@ func compareRoutes(prev *current.Result, ours int, seen observation) []string {
 		device = seen.link.Index
 	}
 	var d []string
+	known := byNetwork(seen.routes, func(r netdev.RouteEntry) net.IPNet { return r.Dst })
 	for _, route := range prev.Routes {
-		if !hasRoute(seen.routes, route, device) {
+		dst := destination(route)
+		if !hasRoute(known[dst.String()], route, device) {
 			d = append(d, fmt.Sprintf("route: expected %s, found none such", routeText(route)))
 		}
 	}
@@ -255,12 +274,17 @@ func hasRoute(list []netdev.RouteEntry, want *types.Route, device int) bool {
 // table without a word in the result.
 func matches(r netdev.RouteEntry, want *types.Route) bool {
 	v4 := want.Dst.IP.To4() != nil
-	return sameNet(r.Dst, net.IPNet{IP: want.Dst.IP.Mask(want.Dst.Mask), Mask: want.Dst.Mask}) &&
+	return sameNet(r.Dst, destination(want)) &&
 		(want.Table == nil || *want.Table == 0 || r.Table == *want.Table) &&
 		(want.Priority == 0 || r.Priority == want.Priority) &&
 		(want.Scope == nil || !v4 || r.Scope == *want.Scope) &&
 		metricKept(r.MTU, want.MTU) &&
 		metricKept(r.AdvMSS, want.AdvMSS)
+}
+
+// destination is that of a CNI route, without the bits behind its prefix.
+func destination(r *types.Route) net.IPNet {
+	return net.IPNet{IP: r.Dst.IP.Mask(r.Dst.Mask), Mask: r.Dst.Mask}
 }
 
 // metricKept compares a metric with the one that a CNI route names. Routes that

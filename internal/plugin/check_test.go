@@ -360,3 +360,16 @@ func TestCompareRoutesFindsWhatTheKernelLowered(t *testing.T) {
 	ips[0].Interface = ptr(0)
 	wantPlanFound(t, ips, []*types.Route{with(to("10.9.0.0/16", ""), func(r *types.Route) { r.MTU, r.AdvMSS = 65535, 65535 })})
 }
+
+// A list that nobody reads to its end would be repeated for each address that is missing.
+func TestCompareAddressesClipsWhatItFound(t *testing.T) {
+	prev := &current.Result{IPs: []*current.IPConfig{{Interface: ptr(0), Address: cidr("192.0.2.2/24")}}}
+	var found []net.IPNet
+	for i := range 25 {
+		found = append(found, net.IPNet{IP: net.IPv4(10, 0, 0, byte(i)), Mask: net.CIDRMask(24, 32)})
+	}
+	d := compareAddresses(prev, 0, found)
+	if len(d) != 1 || !strings.HasPrefix(d[0], "address: expected 192.0.2.2/24, found [10.0.0.0/24 10.0.0.1/24") || !strings.HasSuffix(d[0], "10.0.0.19/24 and 5 more]") {
+		t.Errorf("compareAddresses\nwant the first twenty\ngot  %q", d)
+	}
+}
