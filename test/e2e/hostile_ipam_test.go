@@ -244,3 +244,125 @@ func TestHostileIPAMClosesStdin(t *testing.T) {
 	host.WantSame(before)
 	host.WantNoProcess()
 }
+
+// What an IPAM plugin returns is taken, or refused as a whole.
+func TestHostileIPAMResult(t *testing.T) {
+	ip := func(keys ...any) []any { return keys }
+	hops := func(n int) []any {
+		var routes []any
+		for i := range n {
+			routes = append(routes, m{"dst": "198.51.100.0/24", "gw": fmt.Sprintf("192.1.%d.%d", i>>8, i&255)})
+		}
+		return routes
+	}
+	for _, c := range []struct {
+		name string
+		ipam m
+		code int // 0: taken
+		says []string
+	}{
+		{"an address without a prefix", m{"ips": ip(m{"address": "192.0.2.2"})}, codeIPAM, []string{"no usable result", "192.0.2.2"}},
+		{"an entry without address", m{"ips": ip(m{"gateway": "192.0.2.1"})}, codeIPAM, []string{"no usable result", "no address"}},
+		{"a null among the addresses", m{"ips": ip(m{"address": "192.0.2.2/24"}, nil)}, codeIPAM, []string{"no usable result", "null"}},
+		{"a null among the routes", m{"routes": ip(nil)}, codeIPAM, []string{"no usable result", "null"}},
+		{"an address that is a number", m{"ips": ip(m{"address": 5})}, codeIPAM, []string{"no usable result"}},
+		{"an IPv4 prefix of 33", m{"ips": ip(m{"address": "192.0.2.2/33"})}, codeIPAM, []string{"no usable result"}},
+		{"an IPv4 address as IPv6", m{"ips": ip(m{"address": "::ffff:192.0.2.2/120"})}, codeLayer3, []string{"192.0.2.2/120"}},
+		{"no address at all", m{"ips": ip(m{"address": "0.0.0.0/0"})}, codeLayer3, []string{"0.0.0.0/0"}},
+		{"a loopback address", m{"ips": ip(m{"address": "::1/128"})}, codeLayer3, []string{"::1/128"}},
+		{"an IPv6 address twice", m{"ips": ip(m{"address": "2001:db8::2/64"}, m{"address": "2001:db8::2/64"})}, codeLayer3, []string{"add address 2001:db8::2/64"}},
+		{"an IPv4 address with an IPv6 gateway", m{"ips": ip(m{"address": "192.0.2.2/24", "gateway": "2001:db8::1"})}, codeLayer3, []string{"192.0.2.2/24", "2001:db8::1", "other address family"}},
+		{"an IPv6 address with an IPv4 gateway", m{"ips": ip(m{"address": "2001:db8::2/64", "gateway": "192.0.2.1"})}, codeLayer3, []string{"other address family"}},
+		{"a gateway that is none", m{"ips": ip(m{"address": "192.0.2.2/24", "gateway": "nobody"})}, codeIPAM, []string{"no usable result"}},
+		{"too many hops", m{"routes": hops(5000)}, codeLayer3, []string{"198.51.100.0/24", "1024"}},
+		{"many hops", m{"routes": hops(1024)}, 0, nil},
+		{"an interface of its own", m{"ips": ip(m{"address": "192.0.2.2/24", "interface": 7}, m{"address": "2001:db8::2/64", "interface": -1})}, 0, nil},
+		{"one address with two prefixes", m{"ips": ip(m{"address": "192.0.2.2/24"}, m{"address": "192.0.2.2/16"})}, 0, nil},
+		{"a result of version 0.2.0", m{"raw": m{"ADD": `{"cniVersion": "0.2.0", "ip4": {"ip": "192.0.2.2/24"}}`}}, 0, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			host := hostileHost(t)
+			before := host.Snapshot()
+			config := conf(t, fake(c.ipam))
+			got := host.Run("ADD", "net1", config)
+			if c.code != 0 {
+				got.WantError(c.code, c.says...)
+			} else {
+				for _, ip := range got.Result().IPs {
+					if ip.Interface == nil || *ip.Interface != 0 {
+						t.Errorf("%s is not on the tap: %v", ip.Address, ip.Interface)
+					}
+				}
+				host.Run("CHECK", "net1", host.WithPrev(config, got)).WantOK()
+				host.Run("DEL", "net1", config).WantOK()
+			}
+			host.WantSame(before)
+			host.WantNoProcess()
+		})
+	}
+}
+
+// An address that another interface has: the kernel allows it (unnumbered links share
+// one), and so do we. What the other interface has stays its own.
+func TestHostileIPAMReturnsAnothersAddress(t *testing.T) {
+	t.Parallel()
+	host := hostileHost(t)
+	host.Exec("sh", "-ec", `ip link add eth0 type veth peer name p; ip link set eth0 up; ip link set p up
+		ip addr add 192.0.2.2/24 dev eth0; ip addr add 2001:db8::2/64 dev eth0 nodad
+		ip route add default via 192.0.2.1; ip route add 198.51.100.0/24 via 192.0.2.1 src 192.0.2.2; ip -6 route add default via 2001:db8::1 src 2001:db8::2`)
+	before := host.Snapshot()
+	taken := []any{m{"address": "192.0.2.2/24"}, m{"address": "2001:db8::2/64"}}
+	config := conf(t, fake(m{"ips": taken}))
+	added := host.Run("ADD", "net1", config).WantOK()
+	host.Run("CHECK", "net1", host.WithPrev(config, added)).WantOK()
+	host.Run("DEL", "net1", config).WantOK()
+	host.WantSame(before)
+
+	refused := conf(t, fake(m{"ips": taken, "routes": []any{m{"dst": "203.0.113.0/24", "gw": "224.0.0.1"}}}))
+	host.Run("ADD", "net1", refused).WantError(codeLayer3)
+	host.WantSame(before)
+}
+
+// Two thousand addresses and a hundred thousand routes are but many. Not beside other
+// tests, and not more addresses: each waits for the kernel's lock on all devices.
+func TestHostileIPAMReturnsVeryMuch(t *testing.T) {
+	host := hostileHost(t)
+	before := host.Snapshot()
+	var ips, routes []any
+	for i := range 2000 {
+		ips = append(ips, m{"address": fmt.Sprintf("10.0.%d.%d/16", i/250, i%250+1)})
+	}
+	for i := range 100000 {
+		routes = append(routes, m{"dst": fmt.Sprintf("11.%d.%d.%d/32", i>>16, i>>8&255, i&255)})
+	}
+	config := conf(t, fake(m{"ips": ips, "routes": routes}))
+	added := host.Run("ADD", "net1", config).WantOK()
+	started := time.Now()
+	host.Run("CHECK", "net1", host.WithPrev(config, added)).WantOK()
+	if took := time.Since(started); took > time.Minute { // each sought among all would take several
+		t.Errorf("CHECK took %v", took)
+	}
+	host.Exec("sh", "-ec", "ip route del 11.0.0.7/32; ip addr del 10.0.7.250/16 dev net1")
+	host.Run("CHECK", "net1", host.WithPrev(config, added)).WantError(codeCheck, "route: expected 11.0.0.7/32", "address: expected 10.0.7.250/16", "more]")
+	host.Run("DEL", "net1", config).WantOK()
+	host.WantSame(before)
+}
+
+// The runtime does not wait until all of them are there.
+func TestHostileIPAMReturnsVeryMuchUntilASignal(t *testing.T) {
+	t.Parallel()
+	host := hostileHost(t)
+	before := host.Snapshot()
+	var ips []any
+	for i := range 30000 {
+		ips = append(ips, m{"address": fmt.Sprintf("2001:db8::%x/64", i+1)})
+	}
+	cmd := host.Command("ADD", "net1", conf(t, fake(m{"ips": ips})))
+	ended := host.Begin(cmd)
+	eventually(t, "there is an address", func() bool { d, there := host.Device("net1"); return there && len(d.Global()) > 0 })
+	host.Must(cmd.Process.Signal(syscall.SIGTERM))
+	ended(t).WantError(codeInterrupted)
+	host.WantSame(before)
+	host.WantNoProcess()
+}
