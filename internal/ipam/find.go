@@ -9,14 +9,20 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
 // Errors of Find.
 var (
 	ErrNotFound = errors.New("no such executable in CNI_PATH")
-	ErrSelf     = errors.New("is this very plugin, which would run itself without end")
+	ErrSelf     = errors.New("leads to this very plugin, which would run itself without end")
 )
+
+// mark is in the environment of every IPAM plugin that we start. Whoever carries it
+// and looks for an IPAM plugin of its own is us again, by way of a copy, a script or
+// another plugin: the same configuration would lead to the same place without end.
+const mark = "TAP_RUNS_AS_IPAM=1"
 
 // Plugin is an IPAM plugin that was found.
 type Plugin struct{ name, path string }
@@ -25,6 +31,9 @@ type Plugin struct{ name, path string }
 // CNI_PATH, the first wins. Empty and relative entries are skipped: they would
 // depend on where the runtime happens to run.
 func Find(name, cniPath string) (*Plugin, error) {
+	if slices.Contains(os.Environ(), mark) {
+		return nil, fmt.Errorf("IPAM plugin %q: %w", name, ErrSelf)
+	}
 	self, err := os.Stat("/proc/self/exe")
 	if err != nil {
 		return nil, fmt.Errorf("stat own executable: %w", err)

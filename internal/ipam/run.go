@@ -122,16 +122,16 @@ var (
 	ErrTimeLimit   = errors.New("was ended because it did not end within")
 )
 
-// withCommand is the runtime's environment with another CNI_COMMAND.
+// withCommand is the runtime's environment with another CNI_COMMAND, and our mark.
 func withCommand(env []string, verb string) []string {
 	const key = "CNI_COMMAND="
-	changed := make([]string, 0, len(env)+1)
+	changed := make([]string, 0, len(env)+2)
 	for _, entry := range env {
 		if !strings.HasPrefix(entry, key) {
 			changed = append(changed, entry)
 		}
 	}
-	return append(changed, key+verb)
+	return append(changed, key+verb, mark)
 }
 
 // output keeps what a plugin prints, up to maxOutput. The buffer is not embedded:

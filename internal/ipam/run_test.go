@@ -40,8 +40,8 @@ func TestWithCommand(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			before := append([]string(nil), tt.env...)
-			if got := withCommand(tt.env, "DEL"); !reflect.DeepEqual(got, tt.want) {
-				t.Errorf("withCommand\nwant %q\ngot  %q", tt.want, got)
+			if got := withCommand(tt.env, "DEL"); !reflect.DeepEqual(got, append(tt.want, mark)) {
+				t.Errorf("withCommand\nwant %q and %q\ngot  %q", tt.want, mark, got)
 			}
 			if !reflect.DeepEqual(tt.env, before) {
 				t.Errorf("the runtime's environment afterwards\nwant %q\ngot  %q", before, tt.env)
