@@ -366,3 +366,99 @@ func TestHostileIPAMReturnsVeryMuchUntilASignal(t *testing.T) {
 	host.WantSame(before)
 	host.WantNoProcess()
 }
+
+// Files that are no IPAM plugins, or that are this plugin in disguise: one error, and
+// the processes can be counted.
+func TestHostileIPAMFile(t *testing.T) {
+	copyOf := func(host *harness.Host, path string) {
+		host.Must(os.WriteFile(path, []byte(readFile(t, host.Plugin)), 0o755))
+	}
+	script := func(text string) func(*harness.Host, string) {
+		return func(host *harness.Host, path string) {
+			host.Must(os.WriteFile(path, []byte(strings.ReplaceAll(text, "$SELF", host.Plugin)), 0o755))
+		}
+	}
+	notFound := []string{`IPAM plugin "odd"`, "no such executable in CNI_PATH"}
+	itself := []string{`IPAM plugin "odd"`, "run itself without end", "host-local"}
+	for _, c := range []struct {
+		name string
+		make func(host *harness.Host, path string)
+		code int
+		says []string
+	}{
+		{"folder", func(h *harness.Host, path string) { h.Must(os.Mkdir(path, 0o755)) }, codeIPAM, notFound},
+		{"FIFO", func(h *harness.Host, path string) { h.Must(syscall.Mkfifo(path, 0o755)) }, codeIPAM, notFound},
+		{"device", func(h *harness.Host, path string) { h.Must(os.Symlink("/dev/zero", path)) }, codeIPAM, notFound},
+		{"not executable", func(h *harness.Host, path string) { h.Must(os.WriteFile(path, []byte("#!/bin/sh\n"), 0o644)) }, codeIPAM, notFound},
+		{"link to nothing", func(h *harness.Host, path string) { h.Must(os.Symlink("/nowhere", path)) }, codeIPAM, notFound},
+		{"link to itself", func(h *harness.Host, path string) { h.Must(os.Symlink(path, path)) }, codeIPAM, notFound},
+		{"script of no interpreter", script("#!/nonexistent\n"), codeIPAM, []string{`IPAM plugin "odd"`, "no such file or directory"}},
+		{"script without first line", script("echo hello\n"), codeIPAM, []string{`IPAM plugin "odd"`, "exec format error"}},
+		{"empty", script(""), codeIPAM, []string{`IPAM plugin "odd"`, "exec format error"}},
+		{"script of itself", func(h *harness.Host, path string) { script("#!"+path+"\n")(h, path) }, codeIPAM, []string{`IPAM plugin "odd"`}},
+		{"link to the plugin", func(h *harness.Host, path string) { h.Must(os.Symlink(h.Plugin, path)) }, codeConfig, itself},
+		{"copy of the plugin", copyOf, codeConfig, []string{"run itself without end"}},
+		{"script of the plugin", script("#!$SELF\n"), codeConfig, []string{"run itself without end"}},
+		{"script that runs the plugin", script("#!/bin/sh\n$SELF; exit $?\n"), codeConfig, []string{"run itself without end"}},
+	} {
+		for _, verb := range []string{"ADD", "DEL", "GC", "STATUS"} {
+			t.Run(c.name+"/"+verb, func(t *testing.T) {
+				t.Parallel()
+				host := hostileHost(t)
+				dir := t.TempDir()
+				c.make(host, filepath.Join(dir, "odd"))
+				before := host.Snapshot()
+				config := conf(t, m{"ipam": m{"type": "odd"}}, known(host.ContainerID, "net1"))
+				code := c.code
+				if verb == "STATUS" {
+					code = codeNotAvailable
+				}
+				started := time.Now()
+				host.Run(verb, "net1", config, "CNI_PATH="+dir).WantError(code, c.says...)
+				if took := time.Since(started); took > time.Minute {
+					t.Errorf("it took %v", took)
+				}
+				host.WantSame(before)
+				host.WantNoProcess()
+			})
+		}
+	}
+}
+
+// Names that are none, or that lead elsewhere; the device is not even begun.
+func TestHostileIPAMType(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind any
+		code int
+		says string
+	}{
+		"path":             {"../bin/fake", codeConfig, "bare file name"},
+		"absolute path":    {"/bin/true", codeConfig, "bare file name"},
+		"slash":            {"fake/", codeConfig, "bare file name"},
+		"dot":              {".", codeConfig, "bare file name"},
+		"two dots":         {"..", codeConfig, "bare file name"},
+		"three dots":       {"...", codeIPAM, "no such executable"},
+		"NUL":              {"fake\x00", codeConfig, "bare file name"},
+		"newline":          {"fake\nfake", codeIPAM, "no such executable"},
+		"escape":           {"\x1b[2J", codeIPAM, "no such executable"},
+		"256 characters":   {strings.Repeat("x", 256), codeIPAM, "no such executable"},
+		"100,000":          {strings.Repeat("x", 100000), codeIPAM, "CNI_PATH"},
+		"number":           {5, codeConfig, "ipam.type"},
+		"list":             {[]string{"fake"}, codeConfig, "ipam.type"},
+		"this plugin":      {"tap", codeConfig, "run itself without end"},
+		"with white space": {" fake", codeIPAM, "no such executable"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			host := hostileHost(t)
+			before := host.Snapshot()
+			got := host.Run("ADD", "net1", conf(t, m{"ipam": m{"type": c.kind, "store": "$STORE"}}))
+			got.WantError(c.code, c.says)
+			if len(got.Stdout) > 20000 {
+				t.Errorf("an error of %d bytes", len(got.Stdout))
+			}
+			host.WantSame(before)
+			host.WantNoProcess()
+		})
+	}
+}
