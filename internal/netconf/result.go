@@ -88,15 +88,35 @@ func noNullEntries(fields map[string]json.RawMessage) error {
 }
 
 func complete(result *current.Result) error {
+	for _, entry := range result.Interfaces {
+		if !exact(entry.Mtu) {
+			return errors.New("an entry of interfaces has a number that is none")
+		}
+	}
 	for _, ip := range result.IPs {
 		if ip.Address.IP == nil {
 			return errors.New("an entry of ips has no address")
+		}
+		if ip.Interface != nil && !exact(*ip.Interface) {
+			return errors.New("an entry of ips has a number that is none")
 		}
 	}
 	for _, route := range result.Routes {
 		if route.Dst.IP == nil {
 			return errors.New("an entry of routes has no destination")
 		}
+		if !exact(route.MTU) || !exact(route.AdvMSS) || !exact(route.Priority) ||
+			route.Table != nil && !exact(*route.Table) || route.Scope != nil && !exact(*route.Scope) {
+			return errors.New("an entry of routes has a number that is none")
+		}
 	}
 	return nil
+}
+
+// exact says whether the CNI library prints a number as it was: its results pass
+// through a float64, which makes others of the largest integers, the largest of
+// all unreadable ones.
+func exact(n int) bool {
+	const most = 1 << 53
+	return -most <= n && n <= most
 }

@@ -3,6 +3,7 @@ package netconf
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -235,5 +236,25 @@ func TestDecodeResultAgainIsTheSame(t *testing.T) {
 				t.Errorf("second decoding\nwant %s\ngot  %s", want, got)
 			}
 		})
+	}
+}
+
+// The CNI library prints results by way of float64: what it would change is refused.
+func TestDecodeResultOfNumbersThatCannotBeHandedOn(t *testing.T) {
+	for _, format := range []string{
+		`{"interfaces": [{"name": "a", "mtu": %d}]}`,
+		`{"ips": [{"address": "192.0.2.2/24", "interface": %d}]}`,
+		`{"routes": [{"dst": "0.0.0.0/0", "mtu": %d}]}`,
+		`{"routes": [{"dst": "0.0.0.0/0", "advmss": %d}]}`,
+		`{"routes": [{"dst": "0.0.0.0/0", "priority": %d}]}`,
+		`{"routes": [{"dst": "0.0.0.0/0", "table": %d}]}`,
+		`{"routes": [{"dst": "0.0.0.0/0", "scope": %d}]}`,
+	} {
+		for n, refused := range map[int]bool{1 << 53: false, -1 << 53: false, 1<<53 + 1: true, -1<<53 - 1: true, 1<<63 - 1: true} {
+			data := fmt.Sprintf(format, n)
+			if _, err := DecodeResult([]byte(data), "1.1.0"); (err != nil) != refused {
+				t.Errorf("DecodeResult of %s\nwant an error: %v\ngot  %v", data, refused, err)
+			}
+		}
 	}
 }
