@@ -29,10 +29,10 @@ func (t *tap) limit() error {
 
 func (t *tap) limitEgress(limit netdev.Limit) error {
 	name := netconf.EgressName(t.conf.Alias())
+	t.egress = &netdev.Link{Name: name} // from here on deleteEgress takes it back: it may be made although its making failed
 	if err := t.addEgress(name); err != nil {
 		return err
 	}
-	t.egress = &netdev.Link{Name: name} // from here on deleteEgress takes it back
 	device, err := t.conn.LinkByName(name)
 	if err != nil {
 		return err
@@ -57,21 +57,9 @@ func (t *tap) addEgress(name string) error {
 	if !errors.Is(err, netdev.ErrExists) {
 		return err
 	}
-	links, readErr := t.conn.Links()
-	if readErr != nil {
-		return errors.Join(err, readErr)
-	}
-	if slices.ContainsFunc(links, func(l *netdev.Link) bool { return isOurs(t.conf, l) && l.Index != t.link.Index }) {
-		return err // the attachment lives on, renamed
-	}
-	// None: GC, or the DEL of a runtime that came back, has been here as well.
-	if left := slices.IndexFunc(links, func(l *netdev.Link) bool { return l.Name == name }); left >= 0 {
-		if !isEgress(t.conf, links[left]) {
-			return err // a stranger's
-		}
-		if err := t.conn.Delete(links[left].Index); err != nil {
-			return err
-		}
+	free, clearErr := t.clearEgress(name)
+	if clearErr != nil || !free {
+		return errors.Join(err, clearErr)
 	}
 	return t.conn.Add(name, egressKind)
 }
@@ -84,13 +72,34 @@ func (t *tap) deleteEgress() error {
 	var err error
 	if t.egress.Index != 0 {
 		err = t.conn.Delete(t.egress.Index)
-	} else { // made, and not seen yet
-		err = t.conn.DeleteByName(t.egress.Name)
+	} else { // not seen, and perhaps not made
+		_, err = t.clearEgress(t.egress.Name)
 	}
 	if err != nil {
 		return fmt.Errorf("undo: %w", err)
 	}
 	return nil
+}
+
+// clearEgress deletes the egress device of this attachment, and says whether its name
+// is free now. A stranger's of that name stays, and so does that of the attachment
+// itself, where it lives on renamed.
+func (t *tap) clearEgress(name string) (bool, error) {
+	links, err := t.conn.Links()
+	if err != nil {
+		return false, err
+	}
+	if slices.ContainsFunc(links, func(l *netdev.Link) bool { return isOurs(t.conf, l) && l.Index != t.link.Index }) {
+		return false, nil
+	}
+	left := slices.IndexFunc(links, func(l *netdev.Link) bool { return l.Name == name })
+	switch {
+	case left < 0: // gone by another hand: that of GC, or of the DEL of a runtime that came back
+		return true, nil
+	case !isEgress(t.conf, links[left]):
+		return false, nil
+	}
+	return true, t.conn.Delete(links[left].Index)
 }
 
 const egressKind = "ifb"
