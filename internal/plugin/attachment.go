@@ -22,18 +22,22 @@ func openSandbox(conf *netconf.Config) (*netns.Sandbox, error) {
 	if err != nil {
 		return nil, about(errNetns, err)
 	}
+	if err := refuseOwn(conf, sandbox); err != nil {
+		sandbox.Close()
+		return nil, err
+	}
+	return sandbox, nil
+}
+
+func refuseOwn(conf *netconf.Config, sandbox *netns.Sandbox) error {
 	if conf.OwnNetnsAllowed {
-		return sandbox, nil
+		return nil
 	}
 	own, err := sandbox.IsOwn()
 	if err == nil && own {
 		err = fmt.Errorf("CNI_NETNS=%s is %w", conf.Netns, netns.ErrOwn)
 	}
-	if err != nil {
-		sandbox.Close()
-		return nil, about(errNetns, err)
-	}
-	return sandbox, nil
+	return about(errNetns, err)
 }
 
 // linksIn opens a route netlink socket in a namespace, and lists the devices there.

@@ -45,14 +45,17 @@ func removeTap(conf *netconf.Config) error {
 	if conf.Netns == "" {
 		return nil // the runtime says that the namespace is gone, and the device with it
 	}
-	sandbox, err := openSandbox(conf)
+	sandbox, err := netns.Open(conf.Netns)
 	if noSandbox(err) {
 		return nil
 	}
 	if err != nil {
-		return err
+		return about(errNetns, err)
 	}
 	defer sandbox.Close()
+	if err := refuseOwn(conf, sandbox); err != nil {
+		return err
+	}
 
 	conn, links, err := linksIn(sandbox)
 	if err != nil {
