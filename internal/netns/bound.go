@@ -27,13 +27,17 @@ func Bound(dir string, visit func(*Sandbox)) error {
 		return err
 	}
 	defer folder.Close()
+	own, err := statOwn()
+	if err != nil {
+		return err
+	}
 	names, err := folder.Readdirnames(-1)
 	if err != nil {
 		return fmt.Errorf("list %s: %w", dir, err)
 	}
 	var failed []error
 	for _, name := range names {
-		sandbox, err := openEntry(int(folder.Fd()), name, dir+"/"+name)
+		sandbox, err := openEntry(int(folder.Fd()), name, dir+"/"+name, own.Dev)
 		if err != nil {
 			failed = append(failed, err)
 		}
@@ -46,14 +50,19 @@ func Bound(dir string, visit func(*Sandbox)) error {
 }
 
 // openEntry opens the namespace that is bound at an entry; nil: it is something else.
-func openEntry(folder int, name, path string) (*Sandbox, error) {
+// All namespaces are files of one file system, whose device number is given.
+func openEntry(folder int, name, path string, nsfs uint64) (*Sandbox, error) {
 	// O_PATH finds the file and opens nothing.
-	place, err := unix.Openat(folder, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	place, err := openat(folder, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC)
 	if err != nil {
-		return nil, exhausted(path, err)
+		return nil, unseen(path, err)
 	}
 	defer unix.Close(place) //nolint:errcheck // it was only looked at
-	if !onNsfs(place) {
+	device, err := deviceOf(place)
+	if err != nil {
+		return nil, unseen(path, err)
+	}
+	if device != nsfs {
 		return nil, nil
 	}
 	// The very same file, whatever the name leads to by now (proc(5), /proc/pid/fd).
@@ -62,34 +71,29 @@ func openEntry(folder int, name, path string) (*Sandbox, error) {
 		return nil, nil // of another type
 	}
 	if err != nil {
-		return nil, exhausted(path, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	sandbox.path = path
 	return sandbox, nil
 }
 
-// exhausted lets pass only what says nothing about the entry: the others of the
-// folder would not be seen either.
-func exhausted(path string, err error) error {
-	for _, shortage := range []error{unix.EMFILE, unix.ENFILE, unix.ENOMEM} {
-		if errors.Is(err, shortage) {
-			return fmt.Errorf("open %s: %w", path, err)
+// unseen is the failure to look at an entry, unless that says that the entry is gone,
+// or lies on another file system, which is dead.
+func unseen(path string, err error) error {
+	for _, none := range []error{fs.ErrNotExist, unix.ESTALE, unix.ENOTCONN} {
+		if errors.Is(err, none) {
+			return nil
 		}
 	}
-	return nil
+	return fmt.Errorf("look at %s: %w", path, err)
 }
 
-// onNsfs compares the device numbers with those of our own namespace: all
-// namespaces are files of one file system. It asks no other file system, which
-// could take for ever (statx(2), AT_STATX_DONT_SYNC).
-func onNsfs(place int) bool {
-	var own unix.Stat_t
-	if err := unix.Stat(ownPath, &own); err != nil {
-		return false
-	}
+// deviceOf is the number of the device on which a file lies. It asks no file system,
+// which could take for ever (statx(2), AT_STATX_DONT_SYNC).
+func deviceOf(place int) (uint64, error) {
 	var stat unix.Statx_t
-	if err := unix.Statx(place, "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC|unix.AT_SYMLINK_NOFOLLOW, 0, &stat); err != nil {
-		return false
-	}
-	return stat.Dev_major == unix.Major(own.Dev) && stat.Dev_minor == unix.Minor(own.Dev)
+	err := retry(func() error {
+		return unix.Statx(place, "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC|unix.AT_SYMLINK_NOFOLLOW, 0, &stat)
+	})
+	return unix.Mkdev(stat.Dev_major, stat.Dev_minor), err
 }

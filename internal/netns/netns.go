@@ -57,7 +57,7 @@ func New() (*Sandbox, error) {
 // anything else that can be opened.
 func Open(path string) (*Sandbox, error) {
 	// O_NONBLOCK: a FIFO at that path must not block us.
-	fd, err := openRetry(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY)
+	fd, err := openat(unix.AT_FDCWD, path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY)
 	if err != nil {
 		return nil, fmt.Errorf("open network namespace %s: %w", path, err)
 	}
@@ -70,13 +70,18 @@ func Open(path string) (*Sandbox, error) {
 // isNetns asks the file system first: NS_GET_NSTYPE on a stranger's file could be any ioctl.
 func isNetns(fd int) error {
 	var fs unix.Statfs_t
-	if err := unix.Fstatfs(fd, &fs); err != nil {
+	if err := retry(func() error { return unix.Fstatfs(fd, &fs) }); err != nil {
 		return fmt.Errorf("fstatfs: %w", err)
 	}
 	if fs.Type != unix.NSFS_MAGIC {
 		return ErrNotNamespace
 	}
-	kind, err := unix.IoctlRetInt(fd, unix.NS_GET_NSTYPE) // since Linux 4.11
+	var kind int
+	err := retry(func() error {
+		var err error
+		kind, err = unix.IoctlRetInt(fd, unix.NS_GET_NSTYPE) // since Linux 4.11
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("NS_GET_NSTYPE: %w", err)
 	}
@@ -88,18 +93,27 @@ func isNetns(fd int) error {
 
 // IsOwn says whether it is the namespace of this process.
 func (s *Sandbox) IsOwn() (bool, error) {
-	var own unix.Stat_t
-	if err := unix.Stat(ownPath, &own); err != nil {
-		return false, fmt.Errorf("stat own network namespace: %w", err)
+	own, err := statOwn()
+	if err != nil {
+		return false, err
 	}
 	inode, err := s.Inode()
 	return err == nil && inode == own.Ino, err
 }
 
+// statOwn describes the file that the namespace of the calling thread is.
+func statOwn() (*unix.Stat_t, error) {
+	var own unix.Stat_t
+	if err := retry(func() error { return unix.Stat(ownPath, &own) }); err != nil {
+		return nil, fmt.Errorf("stat own network namespace: %w", err)
+	}
+	return &own, nil
+}
+
 // Inode tells a namespace from all others, as long as it is open.
 func (s *Sandbox) Inode() (uint64, error) {
 	var stat unix.Stat_t
-	if err := unix.Fstat(s.fd, &stat); err != nil {
+	if err := retry(func() error { return unix.Fstat(s.fd, &stat) }); err != nil {
 		return 0, fmt.Errorf("stat network namespace %s: %w", s.path, err)
 	}
 	return stat.Ino, nil
@@ -140,7 +154,7 @@ func (s *Sandbox) enter() (func() error, error) {
 
 // move takes the calling thread into another namespace, and returns the way back.
 func move(path string, in func() error) (func() error, error) {
-	own, err := openRetry(ownPath, unix.O_RDONLY|unix.O_CLOEXEC)
+	own, err := openat(unix.AT_FDCWD, ownPath, unix.O_RDONLY|unix.O_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("network namespace %s %w: open own: %w", path, ErrEnter, err)
 	}
@@ -161,11 +175,21 @@ func move(path string, in func() error) (func() error, error) {
 // Close closes the descriptor, which was only read: there is nothing to lose.
 func (s *Sandbox) Close() { _ = unix.Close(s.fd) }
 
-func openRetry(path string, flags int) (int, error) {
+func openat(folder int, path string, flags int) (int, error) {
+	fd := -1
+	err := retry(func() error {
+		var err error
+		fd, err = unix.Openat(folder, path, flags, 0)
+		return err
+	})
+	return fd, err
+}
+
+// retry repeats a call that a signal interrupted: the Go runtime sends some to itself.
+func retry(call func() error) error {
 	for {
-		fd, err := unix.Open(path, flags, 0)
-		if !errors.Is(err, unix.EINTR) {
-			return fd, err
+		if err := call(); !errors.Is(err, unix.EINTR) {
+			return err
 		}
 	}
 }
