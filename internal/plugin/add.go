@@ -139,6 +139,9 @@ func interrupted(ctx context.Context) error {
 	return fmt.Errorf("%w: %w", errInterrupted, context.Cause(ctx))
 }
 
+// resultTime is what a result that is being written may take once we were told to end.
+const resultTime = 100 * time.Millisecond
+
 // write does not wait for a reader that has stopped to read once ctx has ended:
 // everything can still be undone. A result that is written counts, signal or not.
 func write(ctx context.Context, stdout io.Writer, result []byte) error {
@@ -158,7 +161,7 @@ func write(ctx context.Context, stdout io.Writer, result []byte) error {
 	select {
 	case err := <-written:
 		return err
-	default:
+	case <-time.After(resultTime):
 		return fmt.Errorf("%w: %w: %w", errPending, errInterrupted, context.Cause(ctx))
 	}
 }
