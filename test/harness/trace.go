@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
@@ -23,10 +24,13 @@ import (
 type Fault struct {
 	Calls    []uint64       // numbers of the calls that count; empty: all
 	N        int            // at the nth of them; 0: nothing befalls it, and all are recorded
-	Errno    syscall.Errno  // the call is not made and returns this
+	Errno    syscall.Errno  // the call is not made and returns this (close is made)
 	Signal   syscall.Signal // sent where the call is entered
 	Children bool           // those of its children count instead of its own
 	FromMain bool           // only those of the plugin's main count, not those of the Go runtime's start
+
+	Only     func(*Point) bool // only those count for which it is true; it sees Pid, Number and Args
+	Patience time.Duration     // after which the command is killed; 0: two minutes
 }
 
 // Point is a system call at its entry.
@@ -45,6 +49,9 @@ type Traced struct {
 	Got
 	Struck *Point  // where the fault befell it; nil: it made fewer such calls
 	Calls  []Point // recorded, where the fault has no N
+
+	Hung     bool // it was killed, out of Patience
+	Outlived bool // a program that it had started went on after SIGKILL had ended it
 }
 
 // KillAt kills a command with SIGKILL where it enters one of the given system calls
@@ -57,7 +64,10 @@ func (h *Host) KillAt(cmd *exec.Cmd, n int, calls ...uint64) *Point {
 // Trace runs a command of the plugin, as Command makes it, under a fault.
 func (h *Host) Trace(cmd *exec.Cmd, fault Fault) Traced {
 	h.t.Helper()
-	tr := &tracer{fault: fault, process: map[int]int{}, failing: map[int]bool{}, started: !fault.FromMain}
+	if fault.Patience == 0 {
+		fault.Patience = 2 * time.Minute // a hanging plugin must not hang the tests
+	}
+	tr := &tracer{fault: fault, process: map[int]int{}, failing: map[int]bool{}, executed: map[int]bool{}, started: !fault.FromMain}
 	var files [3]*os.File
 	for i := range files {
 		file, err := unnamed()
@@ -79,7 +89,7 @@ func (h *Host) Trace(cmd *exec.Cmd, fault Fault) Traced {
 		h.Must(err)
 		*text = string(data)
 	}
-	return Traced{Got: got, Struck: tr.struck, Calls: tr.calls}
+	return Traced{Got: got, Struck: tr.struck, Calls: tr.calls, Hung: tr.hung.Load(), Outlived: tr.outlived}
 }
 
 func unnamed() (*os.File, error) {
@@ -97,9 +107,14 @@ type tracer struct {
 	started bool
 	seen    int
 	process map[int]int  // of each thread
-	failing map[int]bool // threads whose call was taken away
+	failing map[int]bool // threads whose call fails
 	struck  *Point
 	calls   []Point
+
+	ended    bool         // the plugin has
+	executed map[int]bool // children that have come to be another program, or tried
+	outlived bool
+	hung     atomic.Bool
 }
 
 func (tr *tracer) run(cmd *exec.Cmd, files []*os.File) error {
@@ -110,7 +125,10 @@ func (tr *tracer) run(cmd *exec.Cmd, files []*os.File) error {
 		return err
 	}
 	tr.pid = process.Pid
-	alarm := time.AfterFunc(2*time.Minute, func() { _ = process.Kill() }) // a hanging plugin must not hang the tests
+	alarm := time.AfterFunc(tr.fault.Patience, func() {
+		tr.hung.Store(true)
+		_ = process.Kill()
+	})
 	defer alarm.Stop()
 	return errors.Join(tr.trace(), process.Release())
 }
@@ -127,8 +145,12 @@ func (tr *tracer) trace() error {
 	}
 	thread, signal := tr.pid, 0
 	for {
+		proceed := unix.PtraceSyscall
+		if tr.sawAll() {
+			proceed = unix.PtraceCont
+		}
 		// A thread that was killed meanwhile is gone, and is heard of once more.
-		if err := unix.PtraceSyscall(thread, signal); err != nil && !errors.Is(err, unix.ESRCH) {
+		if err := proceed(thread, signal); err != nil && !errors.Is(err, unix.ESRCH) {
 			return fmt.Errorf("continue %d: %w", thread, err)
 		}
 		for stopped := false; !stopped; {
@@ -144,7 +166,7 @@ func (tr *tracer) trace() error {
 				return fmt.Errorf("wait: %w", err)
 			}
 			if stopped = status.Stopped(); !stopped && thread == tr.pid {
-				tr.exit = status.ExitStatus()
+				tr.exit, tr.ended = status.ExitStatus(), true
 			}
 		}
 		var err error
@@ -152,6 +174,11 @@ func (tr *tracer) trace() error {
 			return err
 		}
 	}
+}
+
+// sawAll says whether no further call matters. After SIGKILL those of the children do.
+func (tr *tracer) sawAll() bool {
+	return tr.struck != nil && len(tr.failing) == 0 && tr.fault.Signal != unix.SIGKILL
 }
 
 // stopped looks at a thread that stopped, and returns the signal that it shall get.
@@ -180,6 +207,12 @@ func (tr *tracer) stopped(thread int, status unix.WaitStatus) (int, error) {
 func (tr *tracer) enter(thread int, point *Point) error {
 	point.Pid = tr.processOf(thread)
 	ours := point.Pid == tr.pid
+	if tr.executed[point.Pid] && tr.ended {
+		tr.outlived = true
+	}
+	if !ours && point.Number == unix.SYS_EXECVE {
+		tr.executed[point.Pid] = true
+	}
 	if ours && point.Number == unix.SYS_CLOSE_RANGE {
 		tr.started = true // the first thing that main does
 	}
@@ -189,7 +222,11 @@ func (tr *tracer) enter(thread int, point *Point) error {
 	if len(tr.fault.Calls) > 0 && !slices.Contains(tr.fault.Calls, point.Number) {
 		return nil
 	}
+	if tr.fault.Only != nil && !tr.fault.Only(point) {
+		return nil
+	}
 	if tr.fault.N == 0 {
+		point.read(thread)
 		tr.calls = append(tr.calls, *point)
 		return nil
 	}
@@ -197,11 +234,15 @@ func (tr *tracer) enter(thread int, point *Point) error {
 	if tr.seen != tr.fault.N {
 		return nil
 	}
+	point.read(thread)
 	tr.struck = point
 	if tr.fault.Signal != 0 {
 		return unix.Kill(point.Pid, tr.fault.Signal) // it is stopped, and so is there
 	}
 	tr.failing[thread] = true
+	if point.Number == unix.SYS_CLOSE {
+		return nil // Linux frees the descriptor whatever the call returns (close(2))
+	}
 	return dropCall(thread)
 }
 
@@ -247,9 +288,12 @@ func syscallInfo(thread int) (*Point, bool, error) {
 	if info.op != entry {
 		return nil, false, nil
 	}
-	point := &Point{Number: info.number, Args: info.args}
-	if _, err := unix.PtracePeekData(thread, uintptr(info.args[1]), point.Data[:]); err != nil {
-		point.Data = [32]byte{} // no pointer
+	return &Point{Number: info.number, Args: info.args}, true, nil
+}
+
+// read fills in Data.
+func (p *Point) read(thread int) {
+	if _, err := unix.PtracePeekData(thread, uintptr(p.Args[1]), p.Data[:]); err != nil {
+		p.Data = [32]byte{} // no pointer
 	}
-	return point, true, nil
 }
