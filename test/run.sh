@@ -14,9 +14,9 @@ trap 'exit 130' INT TERM
 echo "== unit tests, with the race detector"
 CGO_ENABLED=1 go test -race ./...
 
-echo "== end to end, on this kernel (a minute or two)"
+echo "== end to end, on this kernel, and under load (some four minutes)"
 go vet -C test ./... # everything compiles, the demo too
-go test -C test -count=1 -timeout 15m "$@" ./...
+go test -C test -count=1 -p 1 -timeout 15m "$@" ./... # one package at a time: some measure rates, one is load
 
 echo "== end to end, the plugin built with the race detector"
 CGO_ENABLED=1 go build -race -buildvcs=false -o bin/race/tap ./cmd/tap

@@ -72,10 +72,8 @@ func run() error {
 		fmt.Fprintln(os.Stderr, ipam.Note)
 	}
 	time.Sleep(time.Duration(ipam.DelayMS[verb]) * time.Millisecond)
-	for path := ipam.Wait[verb]; path != ""; time.Sleep(20 * time.Millisecond) {
-		if _, err := os.Stat(path); err == nil {
-			break
-		}
+	if path := ipam.Wait[verb]; path != "" {
+		awaitFile(path)
 	}
 	if ipam.Hang[verb] {
 		time.Sleep(time.Hour)
@@ -101,6 +99,15 @@ func run() error {
 		os.Exit(status)
 	}
 	return nil
+}
+
+// awaitFile gives up some time: who should have made the file may have been killed.
+func awaitFile(path string) {
+	for deadline := time.Now().Add(10 * time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if _, err := os.Stat(path); err == nil {
+			return
+		}
+	}
 }
 
 // act keeps the reservation; ADD is idempotent.

@@ -35,6 +35,8 @@ type machine struct {
 	pods    []*pod
 	born    map[string]bool // devices that every new namespace has
 
+	collections atomic.Int32 // GCs that ended
+
 	starting sync.Mutex
 	started  []*os.Process
 }
@@ -269,6 +271,7 @@ func (m *machine) gc(known []*attachment) {
 	if o := m.wait(m.startGC(known)); !o.ok() {
 		m.t.Errorf("%v", o)
 	}
+	m.collections.Add(1)
 }
 
 // loopGC runs one GC after the other, until the function that it returns is called,
