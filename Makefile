@@ -1,4 +1,4 @@
-# make build | test | load | demo | lint; test, load and demo as root. README.md says what they show.
+# make build | test | faults | load | demo | lint; as root, but for build and lint. README.md says what they show.
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 # What the tests and the demo run beside the plugin, pinned.
@@ -16,7 +16,7 @@ GOINSTALL = env GOBIN=$(CURDIR)/$(1) GOFLAGS= go install -trimpath
 DEMO_PROGRAMS := ip:iproute2 ping:iputils-ping
 TEST_PROGRAMS := $(DEMO_PROGRAMS) tc:iproute2 unshare:util-linux strace:strace gcc:gcc,libc6-dev
 
-.PHONY: build test load demo lint tools neighbours clean
+.PHONY: build test faults load demo lint tools neighbours clean
 
 build: ## bin/tap, static
 	$(GOBUILD) -ldflags '-s -w -X main.buildVersion=$(VERSION)' -o bin/tap ./cmd/tap
@@ -26,6 +26,16 @@ test: ## unit, race and end-to-end tests
 	@test/packages.sh $(TEST_PROGRAMS)
 	@$(MAKE) --no-print-directory build tools
 	test/run.sh
+
+# Every system call of the plugin fails, and it is killed at each; some five minutes.
+# FAULTS=all leaves nothing out. FAULT='…' tries only the one that a line of the report names.
+FAULTS ?= quick
+
+faults: ## system calls that fail, and kills: docs/reliability.md
+	@test/root.sh
+	@test/packages.sh $(TEST_PROGRAMS)
+	@$(MAKE) --no-print-directory build neighbours
+	cd test/faults && FAULTS=$(FAULTS) go test -count=1 -timeout 60m -parallel 6
 
 # Longer, or the same choices again: make load LOAD='-for 10m -seed 1'
 LOAD ?= -for 5m

@@ -30,6 +30,10 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	status := m.Run()
+	if only != "" && len(results.rows) == 0 {
+		fmt.Fprintf(os.Stderr, "no such fault was reached: FAULT=%q\n", only)
+		status = 1
+	}
 	results.print(os.Stdout)
 	os.Exit(status)
 }
