@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/version"
@@ -32,6 +34,9 @@ func main() {
 
 // converse answers the runtime; an error is written already.
 func converse() error {
+	// A pipe that nobody reads is an error, which can be undone or passed over, and not
+	// death (os/signal, "SIGPIPE"). Children do not inherit it, as they would an ignored signal.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	spoken := "" // cniVersion of the configuration, once it is known
 	failure := plugin.Environment()
 	if failure == nil {

@@ -168,10 +168,8 @@ func write(ctx context.Context, stdout io.Writer, result []byte) error {
 
 // untilSignal is a context that ends when the runtime wants the plugin to end.
 // The signals never kill again: a process that is about to exit with its result
-// written must do so. Writing to a pipe that nobody reads becomes an error
-// instead of death (os/signal, "SIGPIPE"), so that it can be undone.
+// written must do so.
 func untilSignal() context.Context {
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	signals := []os.Signal{syscall.SIGTERM, syscall.SIGINT}
 	if !signal.Ignored(syscall.SIGHUP) { // nohup(1)
 		signals = append(signals, syscall.SIGHUP)

@@ -245,7 +245,8 @@ func (t *tap) close() {
 	}
 }
 
-// notice tells the operator something that is no error. Standard output is the result's.
+// notice tells the operator something that is no error, if standard error is read:
+// where it is not, nobody misses it. Standard output is the result's.
 func notice(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "tap: "+format+"\n", args...)
 }
