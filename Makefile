@@ -35,7 +35,7 @@ faults: ## system calls that fail, and kills: docs/reliability.md
 	@test/root.sh
 	@test/packages.sh $(TEST_PROGRAMS)
 	@$(MAKE) --no-print-directory build neighbours
-	cd test/faults && FAULTS=$(FAULTS) go test -count=1 -timeout 60m -parallel 6
+	cd test/faults && FAULTS=$(FAULTS) go test -count=1 -timeout 60m -parallel 6 $(if $(FAULT),-v)
 
 # Longer, or the same choices again: make load LOAD='-for 10m -seed 1'
 LOAD ?= -for 5m

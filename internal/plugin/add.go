@@ -82,8 +82,8 @@ func (t *tap) undo(ctx context.Context, lease *ipam.Lease, failure error) error 
 // written can no longer be undone.
 func skipNetnsCheck(args *skel.CmdArgs) { args.NetnsOverride = "1" }
 
-// attach makes of a new device what was asked for. What it leaves half done on
-// the device its caller deletes; what lies beside the device it undoes itself.
+// attach makes of a new device what was asked for. What it leaves half done its caller
+// takes back, with the egress device and the reservation; only lo it restores itself.
 func (t *tap) attach(ctx context.Context, lease *ipam.Lease, stdout io.Writer) error {
 	if err := t.configure(); err != nil {
 		return err

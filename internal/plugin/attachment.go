@@ -8,6 +8,8 @@ import (
 	"os"
 	"slices"
 
+	"golang.org/x/sys/unix"
+
 	"tap/internal/ipam"
 	"tap/internal/netconf"
 	"tap/internal/netdev"
@@ -189,9 +191,13 @@ func (t *tap) takeBack(ctx context.Context, lease *ipam.Lease) error {
 func (t *tap) withdraw() error {
 	err := t.conn.Down(t.link.Index)
 	if errors.Is(err, netdev.ErrNotFound) {
-		return nil // somebody deleted it
+		err = nil // deleted, or moved to another namespace, where our file still has it
 	}
-	if err := errors.Join(err, t.file.Release()); err != nil {
+	releaseErr := t.file.Release()
+	if errors.Is(releaseErr, unix.EBADFD) {
+		releaseErr = nil // deleted
+	}
+	if err := errors.Join(err, releaseErr); err != nil {
 		return fmt.Errorf("undo: %w", err)
 	}
 	return nil
@@ -210,12 +216,17 @@ func (t *tap) deleteTap() error {
 	return fmt.Errorf("undo: %w", errors.Join(err, releaseErr))
 }
 
-// release undoes the IPAM plugin's ADD, which may have been a failed one. Where
-// another device bears the alias (the attachment lives on, renamed), the
-// reservation is that one's.
+// livesOn says whether another device bears the alias: the attachment was there
+// before, and lives on renamed.
+func (t *tap) livesOn(links []*netdev.Link) bool {
+	return slices.ContainsFunc(links, func(l *netdev.Link) bool { return isOurs(t.conf, l) && l.Index != t.link.Index })
+}
+
+// release undoes the IPAM plugin's ADD, which may have been a failed one. Where the
+// attachment lives on, the reservation is that one's.
 func (t *tap) release(ctx context.Context, lease *ipam.Lease) error {
 	links, err := t.conn.Links()
-	if err == nil && slices.ContainsFunc(links, func(l *netdev.Link) bool { return isOurs(t.conf, l) && l.Index != t.link.Index }) {
+	if err == nil && t.livesOn(links) {
 		lease.Keep()
 		return nil
 	}

@@ -89,7 +89,7 @@ func (t *tap) clearEgress(name string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if slices.ContainsFunc(links, func(l *netdev.Link) bool { return isOurs(t.conf, l) && l.Index != t.link.Index }) {
+	if t.livesOn(links) {
 		return false, nil
 	}
 	left := slices.IndexFunc(links, func(l *netdev.Link) bool { return l.Name == name })

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -30,7 +31,7 @@ const (
 // says in a text what is wrong. The host is then as before, unless that is unsound.
 func (s *scene) judge(tr harness.Traced, f fault) (verdict, string) {
 	s.t.Helper()
-	died := tr.Exit < 0 || strings.Contains(tr.Stderr, "fatal error: ") || f.sweep == runtimeFails && tr.Exit != 0 && badError(tr.Stdout) != ""
+	died := tr.Exit < 0 || !f.Children && strings.Contains(tr.Stderr, "fatal error: ") || f.sweep == runtimeFails && tr.Exit != 0 && badError(tr.Stdout) != ""
 	var wrong string
 	switch {
 	case tr.Hung && f.sweep != runtimeFails:
@@ -67,6 +68,10 @@ func (s *scene) judge(tr harness.Traced, f fault) (verdict, string) {
 		}
 		return crashed, ""
 	case f.Errno == unix.EINTR && tr.Exit != 0 && canBeRetried(tr.Struck.Number) && f.sweep == callFails:
+		if tr.Struck.Number != unix.SYS_SENDTO && tr.Struck.Number != unix.SYS_RECVFROM { // the netlink library's
+			wrong = "EINTR was not retried"
+			break
+		}
 		return notRetried, ""
 	default:
 		return sound, ""
@@ -105,7 +110,7 @@ func (s *scene) cleanUp() string {
 // afterError: a failed ADD has undone everything itself.
 func (s *scene) afterError(f fault) string {
 	if s.verb == "ADD" {
-		if now := stateOf(s.Host); now.devices != s.before.devices || now.reservations != s.before.reservations && !f.Children {
+		if now := stateOf(s.Host); now.devices != s.before.devices || s.leftOwned() || now.reservations != s.before.reservations && !f.Children {
 			return "the failed ADD left something"
 		}
 		if !f.Children {
@@ -165,21 +170,23 @@ func badError(stdout string) string {
 // ipams says whether what is left in the store is the IPAM plugin's own leak: a fault
 // befell that plugin itself, or it died with ours before it had written the owner.
 func (s *scene) ipams(f fault, died bool) bool {
-	if f.Children {
+	if f.Children && s.verb != "ADD" {
 		return true
 	}
-	if !died && f.Signal == 0 {
+	if !f.Children && !died && f.Signal == 0 {
 		return false
 	}
-	for _, held := range s.Reservations() {
-		if !strings.Contains(s.before.reservations, held) && strings.Contains(strings.TrimSpace(held), " ") {
-			return false // it has an owner, by which DEL finds it
-		}
-	}
-	return true
+	return !s.leftOwned()
 }
 
-// sweepStore removes what was left, and what was lost is no longer missed.
+// leftOwned says whether there is a new reservation that has an owner, by which DEL finds it.
+func (s *scene) leftOwned() bool {
+	return slices.ContainsFunc(s.Reservations(), func(held string) bool {
+		return !strings.Contains(s.before.reservations, held) && strings.Contains(strings.TrimSpace(held), " ")
+	})
+}
+
+// sweepStore removes what was left.
 func (s *scene) sweepStore() {
 	for _, held := range s.Reservations() {
 		if strings.Contains(s.before.reservations, held) && strings.Contains(strings.TrimSpace(held), " ") {

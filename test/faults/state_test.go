@@ -74,8 +74,12 @@ func dump(kind int) (string, error) {
 			return "", fmt.Errorf("parse attributes: %w", err)
 		}
 		header := slices.Clone(m.Data[:size])
-		if m.Header.Type != unix.RTM_NEWADDR {
-			header[8], header[10] = 0, 0 // flags: running, link down; carrier
+		switch m.Header.Type { // the flags that tell of the carrier
+		case unix.RTM_NEWLINK:
+			header[8] &^= unix.IFF_RUNNING
+			header[10] = 0 // IFF_LOWER_UP and above
+		case unix.RTM_NEWROUTE:
+			header[8] &^= unix.RTNH_F_LINKDOWN
 		}
 		if line, ours := describe(m.Header.Type, header, attrs); ours {
 			lines = append(lines, line)

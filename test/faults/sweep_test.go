@@ -19,8 +19,8 @@ import (
 // The kinds of faults.
 const (
 	callFails    = "a call fails"
-	runtimeFails = "a runtime's call fails"
-	ipamFails    = "IPAM's call fails"
+	runtimeFails = "a runtime call fails"
+	ipamFails    = "an IPAM call fails"
 	ipamKilled   = "IPAM killed"
 	killed       = "SIGKILL"
 	terminated   = "SIGTERM"
@@ -151,6 +151,9 @@ func planned(t *testing.T, verb string, with setting) []fault {
 		return most
 	}
 	program := record(harness.Fault{Only: ofProgram})
+	if program[allCalls] == 0 {
+		t.Fatal("no call of the plugin's main was counted: is close_range still its first?")
+	}
 	plan := callFaults(program, callFails, harness.Fault{Only: ofProgram}, errnosOf)
 	plan = append(plan, callFaults(record(harness.Fault{Only: ofRuntime}), runtimeFails, harness.Fault{Only: ofRuntime}, runtimeErrnos)...)
 	plan = append(plan, signals(program[allCalls], killed, harness.Fault{Signal: unix.SIGKILL, Only: ofProgram})...)
@@ -159,6 +162,9 @@ func planned(t *testing.T, verb string, with setting) []fault {
 	}
 	if with.ipam {
 		theirs := record(harness.Fault{Children: true, Only: ofProgram})
+		if theirs[allCalls] == 0 {
+			t.Fatal("no call of the IPAM plugin was counted")
+		}
 		plan = append(plan, callFaults(theirs, ipamFails, harness.Fault{Children: true, Only: ofProgram}, theirErrnos)...)
 		plan = append(plan, signals(theirs[allCalls], ipamKilled, harness.Fault{Signal: unix.SIGKILL, Children: true, Only: ofProgram})...)
 	}
