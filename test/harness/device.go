@@ -50,19 +50,23 @@ type Device struct {
 	} `json:"addr_info"`
 }
 
-// Device reads one device of the pod, and says whether there is one.
+// Device reads one device of the pod, and says whether there is one. ip asks the
+// kernel several times: a device that goes away meanwhile is not there either.
 func (h *Host) Device(name string) (Device, bool) {
 	h.t.Helper()
 	out, err := h.Pod.Output("ip", "-d", "-json", "addr", "show", "dev", name)
 	if err != nil {
-		if strings.Contains(err.Error(), "does not exist") {
+		if strings.Contains(err.Error(), "does not exist") || strings.Contains(err.Error(), "No such device") {
 			return Device{}, false
 		}
 		h.t.Fatal(err)
 	}
 	var list []Device
-	if err := json.Unmarshal([]byte(out), &list); err != nil || len(list) != 1 {
+	if err := json.Unmarshal([]byte(out), &list); err != nil {
 		h.t.Fatalf("ip: %v: %s", err, out)
+	}
+	if len(list) == 0 || list[0].Name == "" {
+		return Device{}, false
 	}
 	return list[0], true
 }

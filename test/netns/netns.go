@@ -64,16 +64,16 @@ func (n *Netns) Do(f func() error) error {
 // Start starts a command in the namespace.
 func (n *Netns) Start(cmd *exec.Cmd) error { return n.Do(cmd.Start) }
 
-// Output runs a program in the namespace and returns what it printed.
+// Output runs a program in the namespace and returns its standard output; an error has all that it printed.
 func (n *Netns) Output(name string, args ...string) (string, error) {
 	cmd := exec.Command(name, args...)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
+	var out, notices bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &notices
 	if err := n.Start(cmd); err != nil {
 		return "", fmt.Errorf("start %s: %w", name, err)
 	}
 	if err := cmd.Wait(); err != nil {
-		return out.String(), fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, out.String())
+		return out.String(), fmt.Errorf("%s %s: %w: %s%s", name, strings.Join(args, " "), err, out.String(), notices.String())
 	}
 	return out.String(), nil
 }
