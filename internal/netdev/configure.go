@@ -73,12 +73,12 @@ func (c *Conn) UpWithoutAddress(index int) error {
 // Down takes a device down: the namespace no longer answers to its addresses, and
 // its routes go. ErrNotFound is in the chain if there is no such device.
 func (c *Conn) Down(index int) error {
-	req := c.request(unix.RTM_SETLINK, unix.NLM_F_ACK)
+	req := nl.NewNetlinkRequest(unix.RTM_SETLINK, unix.NLM_F_ACK)
 	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
 	msg.Index = int32(index)
 	msg.Change = unix.IFF_UP
 	req.AddData(msg)
-	if _, err := execute(req, 0); err != nil {
+	if _, err := c.execute(req, 0); err != nil {
 		return fmt.Errorf("set link down: %w", notFound(err))
 	}
 	return nil
@@ -94,7 +94,7 @@ func (c *Conn) SetAlias(index int, alias string) error {
 
 // setLink sets the given flags, leaves the others, and applies the attributes.
 func (c *Conn) setLink(index int, flags uint32, attrs ...*nl.RtAttr) error {
-	req := c.request(unix.RTM_SETLINK, unix.NLM_F_ACK)
+	req := nl.NewNetlinkRequest(unix.RTM_SETLINK, unix.NLM_F_ACK)
 	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
 	msg.Index = int32(index)
 	msg.Flags, msg.Change = flags, flags
@@ -102,20 +102,20 @@ func (c *Conn) setLink(index int, flags uint32, attrs ...*nl.RtAttr) error {
 	for _, attr := range attrs {
 		req.AddData(attr)
 	}
-	_, err := execute(req, 0)
+	_, err := c.execute(req, 0)
 	return err
 }
 
 // isolate needs a port: the setting belongs to the bridge (net/bridge/br_netlink.c, br_setport).
 func (c *Conn) isolate(index int) error {
-	req := c.request(unix.RTM_SETLINK, unix.NLM_F_ACK)
+	req := nl.NewNetlinkRequest(unix.RTM_SETLINK, unix.NLM_F_ACK)
 	msg := nl.NewIfInfomsg(unix.AF_BRIDGE)
 	msg.Index = int32(index)
 	req.AddData(msg)
 	port := nl.NewRtAttr(unix.IFLA_PROTINFO|unix.NLA_F_NESTED, nil)
 	port.AddRtAttr(nl.IFLA_BRPORT_ISOLATED, nl.Uint8Attr(1))
 	req.AddData(port)
-	_, err := execute(req, 0)
+	_, err := c.execute(req, 0)
 	return err
 }
 
@@ -208,12 +208,12 @@ func (c *Conn) DeleteByName(name string) error {
 }
 
 func (c *Conn) delete(msg *nl.IfInfomsg, attrs ...*nl.RtAttr) error {
-	req := c.request(unix.RTM_DELLINK, unix.NLM_F_ACK)
+	req := nl.NewNetlinkRequest(unix.RTM_DELLINK, unix.NLM_F_ACK)
 	req.AddData(msg)
 	for _, attr := range attrs {
 		req.AddData(attr)
 	}
-	_, err := execute(req, 0)
+	_, err := c.execute(req, 0)
 	if err = notFound(err); errors.Is(err, ErrNotFound) {
 		return nil
 	}

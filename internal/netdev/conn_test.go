@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -19,14 +18,14 @@ func TestDumpIsRepeatedWhileInterrupted(t *testing.T) {
 		{"never", 0, nil, 1},
 		{"once", 1, nil, 2},
 		{"nearly for ever", 19, nil, 20},
-		{"for ever", 100, nl.ErrDumpInterrupted, 20},
+		{"for ever", 100, errDumpInterrupted, 20},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			calls := 0
 			list, err := dump(func() ([]int, error) {
 				if calls++; calls <= tt.interrupted {
-					return []int{calls}, fmt.Errorf("list: %w", nl.ErrDumpInterrupted)
+					return []int{calls}, fmt.Errorf("list: %w", errDumpInterrupted)
 				}
 				return []int{calls}, nil
 			})

@@ -13,13 +13,13 @@ var ErrExists = errors.New("a device of that name exists")
 
 // Add makes a device of a kind that needs no settings ("ifb", "bridge").
 func (c *Conn) Add(name, kind string) error {
-	req := c.request(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK)
+	req := nl.NewNetlinkRequest(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK)
 	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
 	req.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)))
 	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
 	info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated(kind))
 	req.AddData(info)
-	_, err := execute(req, 0)
+	_, err := c.execute(req, 0)
 	switch {
 	case errors.Is(err, unix.EEXIST):
 		return fmt.Errorf("add %s %q: %w: %w", kind, name, ErrExists, err)

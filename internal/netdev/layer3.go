@@ -21,7 +21,7 @@ func (c *Conn) AddAddress(index int, addr net.IPNet) error {
 	msg := nl.NewIfAddrmsg(family)
 	msg.Index = uint32(index)
 	msg.Prefixlen = uint8(ones)
-	req := c.request(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK)
+	req := nl.NewNetlinkRequest(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK)
 	req.AddData(msg)
 	req.AddData(nl.NewRtAttr(unix.IFA_LOCAL, ip))
 	req.AddData(nl.NewRtAttr(unix.IFA_ADDRESS, ip))
@@ -35,7 +35,7 @@ func (c *Conn) AddAddress(index int, addr net.IPNet) error {
 		}
 		req.AddData(nl.NewRtAttr(unix.IFA_BROADCAST, broadcast))
 	}
-	if _, err := execute(req, 0); err != nil {
+	if _, err := c.execute(req, 0); err != nil {
 		return fmt.Errorf("add address %s: %w", addr.String(), err)
 	}
 	return nil
@@ -101,7 +101,7 @@ func (c *Conn) AddRoute(index int, r Route) error {
 	msg.Family = uint8(family)
 	msg.Dst_len = uint8(ones)
 	msg.Scope = uint8(r.Scope)
-	req := c.request(unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_ACK)
+	req := nl.NewNetlinkRequest(unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_ACK)
 	req.AddData(msg)
 	req.AddData(nl.NewRtAttr(unix.RTA_DST, dst.Mask(r.Dst.Mask)))
 	if r.Table != 0 {
@@ -115,7 +115,7 @@ func (c *Conn) AddRoute(index int, r Route) error {
 		req.AddData(metrics)
 	}
 	r.addHops(req, msg, index)
-	if _, err := execute(req, 0); err != nil {
+	if _, err := c.execute(req, 0); err != nil {
 		return fmt.Errorf("add route %s: %w", r, err)
 	}
 	return nil

@@ -2,7 +2,6 @@ package netdev
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -71,10 +70,10 @@ func (c *Conn) LinkByIndex(index int) (*Link, error) {
 // Links reads all devices of the namespace.
 func (c *Conn) Links() ([]*Link, error) {
 	links, err := dump(func() ([]*Link, error) {
-		req := c.request(unix.RTM_GETLINK, unix.NLM_F_DUMP)
+		req := nl.NewNetlinkRequest(unix.RTM_GETLINK, unix.NLM_F_DUMP)
 		req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
 		req.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(skipStats)))
-		return parseLinks(execute(req, unix.RTM_NEWLINK))
+		return parseLinks(c.execute(req, unix.RTM_NEWLINK))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list devices: %w", err)
@@ -83,7 +82,7 @@ func (c *Conn) Links() ([]*Link, error) {
 }
 
 func (c *Conn) link(index int, attrs ...*nl.RtAttr) (*Link, error) {
-	req := c.request(unix.RTM_GETLINK, 0)
+	req := nl.NewNetlinkRequest(unix.RTM_GETLINK, 0)
 	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
 	msg.Index = int32(index)
 	req.AddData(msg)
@@ -91,7 +90,7 @@ func (c *Conn) link(index int, attrs ...*nl.RtAttr) (*Link, error) {
 		req.AddData(attr)
 	}
 	req.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(skipStats)))
-	links, err := parseLinks(execute(req, unix.RTM_NEWLINK))
+	links, err := parseLinks(c.execute(req, unix.RTM_NEWLINK))
 	if err != nil {
 		return nil, notFound(err)
 	}
@@ -211,27 +210,4 @@ func parseTun(attrs []syscall.NetlinkRouteAttr) *Tun {
 	return tun
 }
 
-// The kernel's own messages have these lengths; a shorter one reads as zero, not as a panic.
-
 func str(b []byte) string { return string(bytes.TrimRight(b, "\x00")) }
-
-func u8(b []byte) uint8 {
-	if len(b) < 1 {
-		return 0
-	}
-	return b[0]
-}
-
-func u64(b []byte) uint64 {
-	if len(b) < 8 {
-		return 0
-	}
-	return binary.NativeEndian.Uint64(b)
-}
-
-func u32(b []byte) uint32 {
-	if len(b) < 4 {
-		return 0
-	}
-	return binary.NativeEndian.Uint32(b)
-}

@@ -25,12 +25,12 @@ func (c *Conn) RedirectReceived(index, to int) error {
 	if err != nil {
 		return fmt.Errorf("redirect to device %d: %w", to, err)
 	}
-	req := c.request(unix.RTM_NEWTFILTER, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK)
+	req := nl.NewNetlinkRequest(unix.RTM_NEWTFILTER, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK)
 	const first = 1 << 16 // priority
 	req.AddData(&nl.TcMsg{Ifindex: int32(index), Parent: ingressHandle, Info: first | everyProtocol})
 	req.AddData(nl.NewRtAttr(nl.TCA_KIND, nl.ZeroTerminated("u32")))
 	req.AddData(everythingTo(to))
-	if _, err := execute(req, 0); err != nil {
+	if _, err := c.execute(req, 0); err != nil {
 		return fmt.Errorf("redirect to device %d: filter u32 with action mirred: %w", to, err)
 	}
 	return nil

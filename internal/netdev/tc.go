@@ -8,13 +8,13 @@ import (
 )
 
 func (c *Conn) addQdisc(header *nl.TcMsg, kind string, options *nl.RtAttr) error {
-	req := c.request(unix.RTM_NEWQDISC, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK)
+	req := nl.NewNetlinkRequest(unix.RTM_NEWQDISC, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK)
 	req.AddData(header)
 	req.AddData(nl.NewRtAttr(nl.TCA_KIND, nl.ZeroTerminated(kind)))
 	if options != nil {
 		req.AddData(options)
 	}
-	if _, err := execute(req, 0); err != nil {
+	if _, err := c.execute(req, 0); err != nil {
 		return fmt.Errorf("qdisc %s: %w", kind, err)
 	}
 	return nil
@@ -30,9 +30,9 @@ type tcMessage struct {
 // dumpTc lists qdiscs or filters; of qdiscs the kernel lists those of every device.
 func (c *Conn) dumpTc(ask int, answer uint16, header *nl.TcMsg) ([]tcMessage, error) {
 	return dump(func() ([]tcMessage, error) {
-		req := c.request(ask, unix.NLM_F_DUMP)
+		req := nl.NewNetlinkRequest(ask, unix.NLM_F_DUMP)
 		req.AddData(header)
-		msgs, err := execute(req, answer)
+		msgs, err := c.execute(req, answer)
 		if err != nil {
 			return nil, err
 		}

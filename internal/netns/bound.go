@@ -8,6 +8,8 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"tap/internal/eintr"
 )
 
 // Bound calls visit with each network namespace that is bound directly in a
@@ -27,7 +29,7 @@ func Bound(dir string, visit func(*Sandbox)) error {
 		return err
 	}
 	defer folder.Close()
-	own, err := statOwn()
+	nsfs, err := ownDevice()
 	if err != nil {
 		return err
 	}
@@ -37,7 +39,7 @@ func Bound(dir string, visit func(*Sandbox)) error {
 	}
 	var failed []error
 	for _, name := range names {
-		sandbox, err := openEntry(int(folder.Fd()), name, dir+"/"+name, own.Dev)
+		sandbox, err := openEntry(int(folder.Fd()), name, dir+"/"+name, nsfs)
 		if err != nil {
 			failed = append(failed, err)
 		}
@@ -92,8 +94,22 @@ func unseen(path string, err error) error {
 // which could take for ever (statx(2), AT_STATX_DONT_SYNC).
 func deviceOf(place int) (uint64, error) {
 	var stat unix.Statx_t
-	err := retry(func() error {
+	err := eintr.Retry(func() error {
 		return unix.Statx(place, "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC|unix.AT_SYMLINK_NOFOLLOW, 0, &stat)
 	})
 	return unix.Mkdev(stat.Dev_major, stat.Dev_minor), err
+}
+
+// ownDevice is the number of the device on which all namespaces lie.
+func ownDevice() (uint64, error) {
+	fd, err := openOwn()
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(fd) //nolint:errcheck // it was only looked at
+	own, err := stat(fd)
+	if err != nil {
+		return 0, fmt.Errorf("stat own network namespace: %w", err)
+	}
+	return own.Dev, nil
 }

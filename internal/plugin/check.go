@@ -107,10 +107,10 @@ func observe(conf *netconf.Config) (observation, error) {
 	if seen.shaping, err = observeShaping(conn, conf, seen.link, links); err != nil {
 		return seen, err
 	}
-	if seen.addresses, err = netdev.Addresses(seen.link.Index); err != nil {
+	if seen.addresses, err = conn.Addresses(seen.link.Index); err != nil {
 		return seen, err
 	}
-	seen.routes, err = netdev.Routes()
+	seen.routes, err = conn.Routes()
 	return seen, err
 }
 

@@ -8,6 +8,8 @@ import (
 	"math"
 
 	"golang.org/x/sys/unix"
+
+	"tap/internal/eintr"
 )
 
 // Path is where the kernel's driver is reached.
@@ -31,7 +33,7 @@ type File struct{ fd int }
 // Open opens /dev/net/tun in the network namespace of the calling thread.
 func Open() (*File, error) {
 	f := &File{}
-	err := retry(func() error {
+	err := eintr.Retry(func() error {
 		var err error
 		f.fd, err = unix.Open(Path, unix.O_RDWR|unix.O_CLOEXEC, 0)
 		return err
@@ -49,7 +51,7 @@ func Open() (*File, error) {
 // ErrLacks is in the chain where one of them is missing.
 func (f *File) Supports(multiQueue bool) error {
 	var features int
-	err := retry(func() error {
+	err := eintr.Retry(func() error {
 		var err error
 		features, err = unix.IoctlGetInt(f.fd, unix.TUNGETFEATURES)
 		return err
@@ -104,7 +106,7 @@ func (f *File) Create(o Options) error {
 		return fmt.Errorf("name %q: %w", o.Name, err)
 	}
 	req.SetUint16(flags(o.MultiQueue))
-	err = retry(func() error { return unix.IoctlIfreq(f.fd, unix.TUNSETIFF, req) })
+	err = eintr.Retry(func() error { return unix.IoctlIfreq(f.fd, unix.TUNSETIFF, req) })
 	if errors.Is(err, unix.EBUSY) {
 		return fmt.Errorf("TUNSETIFF: %w; %w", err, ErrExists)
 	}
@@ -157,7 +159,7 @@ func (f *File) Reset() error {
 		{"TUNSETSNDBUF", pointer(unix.TUNSETSNDBUF, math.MaxInt32)},
 		{"TUNSETCARRIER", pointer(unix.TUNSETCARRIER, 1)},
 	} {
-		if err := retry(setting.reset); err != nil && !errors.Is(err, unix.EINVAL) {
+		if err := eintr.Retry(setting.reset); err != nil && !errors.Is(err, unix.EINVAL) {
 			return fmt.Errorf("%s: %w", setting.name, err)
 		}
 	}
@@ -170,7 +172,7 @@ func (f *File) Name() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("TUNGETIFF: %w", err)
 	}
-	if err := retry(func() error { return unix.IoctlIfreq(f.fd, unix.TUNGETIFF, req) }); err != nil {
+	if err := eintr.Retry(func() error { return unix.IoctlIfreq(f.fd, unix.TUNGETIFF, req) }); err != nil {
 		return "", fmt.Errorf("TUNGETIFF: %w", err)
 	}
 	return req.Name(), nil
@@ -204,14 +206,5 @@ func (f *File) Close() {
 }
 
 func (f *File) set(request uint, value int) error {
-	return retry(func() error { return unix.IoctlSetInt(f.fd, request, value) })
-}
-
-// retry repeats a call that a signal interrupted: the Go runtime sends some to itself.
-func retry(call func() error) error {
-	for {
-		if err := call(); !errors.Is(err, unix.EINTR) {
-			return err
-		}
-	}
+	return eintr.Retry(func() error { return unix.IoctlSetInt(f.fd, request, value) })
 }

@@ -67,29 +67,3 @@ func TestCloseTwice(t *testing.T) {
 		t.Errorf("another file of the same number\nwant it open\ngot  %v", err)
 	}
 }
-
-func TestRetry(t *testing.T) {
-	tests := []struct {
-		name    string
-		answers []error
-		want    error
-	}{
-		{"at once", []error{nil}, nil},
-		{"interrupted twice", []error{unix.EINTR, unix.EINTR, nil}, nil},
-		{"interrupted, then refused", []error{unix.EINTR, unix.EPERM}, unix.EPERM},
-		{"refused", []error{unix.EBUSY, nil}, unix.EBUSY},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			answers := tt.answers
-			got := retry(func() error {
-				answer := answers[0]
-				answers = answers[1:]
-				return answer
-			})
-			if !errors.Is(got, tt.want) {
-				t.Errorf("retry\nwant %v\ngot  %v", tt.want, got)
-			}
-		})
-	}
-}
