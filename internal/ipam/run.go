@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -73,47 +74,87 @@ func (p *Plugin) run(ctx context.Context, verb string, call Call) ([]byte, error
 	// PDEATHSIG fires when the thread that forked ends: it must live as long as the plugin.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	return p.start(ctx, verb, call, bytes.NewReader(call.Stdin)).finish()
+}
 
-	patient, giveUp := context.WithTimeout(context.WithoutCancel(ctx), timeLimit)
-	defer giveUp()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(graceTime, giveUp) })()
+// process is a run of a plugin.
+type process struct {
+	plugin  *Plugin
+	verb    string
+	cmd     *exec.Cmd
+	failure error // to start it
+	out     output
+	ctx     context.Context // whose end tells that there is no more use for it
+	patient context.Context // whose end tells the plugin to end
+	giveUp  context.CancelFunc
+	told    bool // to end
+}
 
-	var out output
-	cmd := exec.CommandContext(patient, p.path)
-	cmd.Env = withCommand(call.Env, verb)
-	cmd.Stdin = bytes.NewReader(call.Stdin)
-	cmd.Stdout = &out
-	cmd.Stderr = os.Stderr
+// start starts a verb, of which finish must be called. The configuration comes from a reader.
+func (p *Plugin) start(ctx context.Context, verb string, call Call, stdin io.Reader) *process {
+	r := &process{plugin: p, verb: verb, ctx: ctx}
+	r.patient, r.giveUp = context.WithTimeout(context.WithoutCancel(ctx), timeLimit)
+	context.AfterFunc(ctx, func() {
+		if dropped(ctx) {
+			r.giveUp()
+			return
+		}
+		time.AfterFunc(graceTime, r.giveUp)
+	})
+	r.cmd = exec.CommandContext(r.patient, p.path)
+	r.cmd.Env = withCommand(call.Env, verb)
+	r.cmd.Stdin = stdin
+	r.cmd.Stdout = &r.out
+	r.cmd.Stderr = os.Stderr
 	// Its own process group: Ctrl-C is for us, who see to it that it ends well.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	told := false // to end
-	cmd.Cancel = func() error {
-		told = true
-		return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) // its children as well
-	}
-	cmd.WaitDelay = graceTime
+	r.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	r.cmd.Cancel = r.end
+	r.cmd.WaitDelay = graceTime
+	r.failure = r.cmd.Start()
+	return r
+}
 
-	err := cmd.Run()
+// end tells the plugin to end, and its children as well; one that was not asked so far
+// has nothing to take back.
+func (r *process) end() error {
+	r.told = true
+	signal := syscall.SIGTERM
+	if dropped(r.ctx) {
+		signal = syscall.SIGKILL
+	}
+	return syscall.Kill(-r.cmd.Process.Pid, signal)
+}
+
+// finish waits for the plugin and returns what it printed.
+func (r *process) finish() ([]byte, error) {
+	defer r.giveUp()
+	err := r.failure
+	if err == nil {
+		err = r.cmd.Wait()
+	}
 	if errors.Is(err, exec.ErrWaitDelay) {
 		err = nil // it ended well: only something that it left behind still holds its output
 	}
-	if (err != nil || patient.Err() != nil) && cmd.Process != nil {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what is left of the group, if anything
+	if (err != nil || r.patient.Err() != nil) && r.cmd.Process != nil {
+		_ = syscall.Kill(-r.cmd.Process.Pid, syscall.SIGKILL) // what is left of the group, if anything
 	}
-	reported := out.errorObject()
+	failed := &Error{Plugin: r.plugin.name, Verb: r.verb}
+	reported := r.out.errorObject()
 	switch {
-	case ctx.Err() != nil:
-		return nil, &Error{Plugin: p.name, Verb: verb, Err: fmt.Errorf("%w: %w", ErrInterrupted, context.Cause(ctx))}
-	case err != nil && told:
-		return nil, &Error{Plugin: p.name, Verb: verb, Err: fmt.Errorf("%w %v", ErrTimeLimit, timeLimit)}
-	case out.full:
-		return nil, &Error{Plugin: p.name, Verb: verb, Err: fmt.Errorf("printed more than %d bytes", maxOutput)}
+	case r.ctx.Err() != nil:
+		failed.Err = fmt.Errorf("%w: %w", ErrInterrupted, context.Cause(r.ctx))
+	case err != nil && r.told:
+		failed.Err = fmt.Errorf("%w %v", ErrTimeLimit, timeLimit)
+	case r.out.full:
+		failed.Err = fmt.Errorf("printed more than %d bytes", maxOutput)
 	case reported != nil:
-		return nil, &Error{Plugin: p.name, Verb: verb, Reported: reported}
+		failed.Reported = reported
 	case err != nil:
-		return nil, &Error{Plugin: p.name, Verb: verb, Err: err}
+		failed.Err = err
+	default:
+		return r.out.buf.Bytes(), nil
 	}
-	return out.buf.Bytes(), nil
+	return nil, failed
 }
 
 // Errors of a plugin that did not end by itself.

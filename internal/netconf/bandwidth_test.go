@@ -2,8 +2,6 @@ package netconf
 
 import (
 	"testing"
-
-	"github.com/containernetworking/cni/pkg/skel"
 )
 
 func TestParseBandwidth(t *testing.T) {
@@ -157,7 +155,7 @@ func TestParseBandwidthSaysWhy(t *testing.T) {
 }
 
 func TestParseStatusReadsBandwidth(t *testing.T) {
-	got, err := ParseStatus(&skel.CmdArgs{StdinData: []byte(vmsWith(`"bandwidth": {"egressRate": 8, "egressBurst": 640000}`))})
+	got, err := ParseStatus(&Args{StdinData: []byte(vmsWith(`"bandwidth": {"egressRate": 8, "egressBurst": 640000}`))})
 	if want := (Bandwidth{Egress: Limit{Rate: 8, Burst: 640000}}); err != nil || got.Tap.Bandwidth != want {
 		t.Errorf("ParseStatus\nwant %+v\ngot  %+v, %v", want, got, err)
 	}

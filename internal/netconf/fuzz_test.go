@@ -9,7 +9,6 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/containernetworking/cni/pkg/skel"
 	current "github.com/containernetworking/cni/pkg/types/100"
 )
 
@@ -29,7 +28,7 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(withVersion(`{"name": "vms", "ipam": {"type": "x"}, "prevResult": `+result+`}`, version)), "", "net1", "0")
 	}
 	f.Fuzz(func(t *testing.T, stdin []byte, cniArgs, ifName, containerID string) {
-		call := &skel.CmdArgs{ContainerID: containerID, Netns: "/run/netns/pod", IfName: ifName, Args: cniArgs, StdinData: stdin}
+		call := &Args{ContainerID: containerID, Netns: "/run/netns/pod", IfName: ifName, Args: cniArgs, StdinData: stdin}
 		conf, err := Parse(call)
 		if err != nil {
 			wantDocumented(t, err)
@@ -151,7 +150,7 @@ func FuzzParseGC(f *testing.F) {
 	f.Add(gcOf(strings.Repeat("x", 108), `[]`, "").StdinData, strings.Repeat("x", 109), strings.Repeat("f", 108), "net1", "tap0")
 	f.Add(gcOf("", `[]`, "").StdinData, "vms", "0", "net1", "")
 	f.Fuzz(func(t *testing.T, stdin []byte, other, containerID, ifName, tapName string) {
-		conf, inventory, err := ParseGC(&skel.CmdArgs{StdinData: stdin})
+		conf, inventory, err := ParseGC(&Args{StdinData: stdin})
 		if err != nil {
 			wantDocumented(t, err)
 			if inventory != nil {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
 )
 
@@ -16,7 +15,7 @@ type Inventory struct {
 
 // ParseGC reads only what GC acts on: a configuration that ADD would refuse today
 // may have garbage from yesterday.
-func ParseGC(args *skel.CmdArgs) (*Config, *Inventory, error) {
+func ParseGC(args *Args) (*Config, *Inventory, error) {
 	in, conf, err := identify(args)
 	if err != nil {
 		return nil, nil, err

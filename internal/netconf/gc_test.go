@@ -3,22 +3,20 @@ package netconf
 import (
 	"strings"
 	"testing"
-
-	"github.com/containernetworking/cni/pkg/skel"
 )
 
 // gcOf is a runtime's GC of a network: the attachments that it knows of, and more
 // keys, written as JSON.
-func gcOf(network, attachments, members string) *skel.CmdArgs {
+func gcOf(network, attachments, members string) *Args {
 	if members != "" {
 		members = ", " + members
 	}
-	return &skel.CmdArgs{StdinData: []byte(
+	return &Args{StdinData: []byte(
 		`{"cniVersion": "1.1.0", "name": "` + network + `", "type": "tap", "cni.dev/valid-attachments": ` + attachments + members + `}`)}
 }
 
 // mustParseGC parses what has to be right.
-func mustParseGC(t *testing.T, call *skel.CmdArgs) (*Config, *Inventory) {
+func mustParseGC(t *testing.T, call *Args) (*Config, *Inventory) {
 	t.Helper()
 	conf, inventory, err := ParseGC(call)
 	if err != nil {

@@ -27,18 +27,31 @@ func (in *stdin) tapName(ifName string) (string, error) {
 // net/core/dev.c, dev_valid_name; net/core/sysctl_net_core.c,
 // sysctl_dev_name_is_allowed) and '%', which it would expand (dev_alloc_name).
 func checkInterfaceName(name string) error {
+	if err := checkSpecifiedName(name); err != nil {
+		return err
+	}
 	switch {
-	case name == "":
-		return errors.New("an interface name cannot be empty")
-	case len(name) > maxNameLen:
-		return fmt.Errorf("an interface name has at most %d bytes, not %d", maxNameLen, len(name))
-	case name == "." || name == ".." || name == "all" || name == "default":
+	case name == "all" || name == "default":
 		return errors.New("a name that the kernel keeps for itself")
 	case strings.ContainsRune(name, '%'):
 		return errors.New("an interface name with % is a pattern that the kernel expands")
 	}
 	if !utf8.ValidString(name) {
 		return errors.New("an interface name that is not UTF-8 cannot be written into the result")
+	}
+	return nil
+}
+
+// checkSpecifiedName refuses what no interface name may be (CNI specification 1.1,
+// section 2, "Parameters").
+func checkSpecifiedName(name string) error {
+	switch {
+	case name == "":
+		return errors.New("an interface name cannot be empty")
+	case len(name) > maxNameLen:
+		return fmt.Errorf("an interface name has at most %d bytes, not %d", maxNameLen, len(name))
+	case name == "." || name == "..":
+		return errors.New("a name that the kernel keeps for itself")
 	}
 	for i := range len(name) {
 		if reserved(name[i]) {

@@ -11,7 +11,6 @@ import (
 	"net"
 	"strings"
 
-	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/containernetworking/cni/pkg/version"
@@ -86,16 +85,13 @@ type stdin struct {
 
 // Parse validates everything that ADD and CHECK act on. Its error is a
 // *[KeyError], a *[VarError], or wraps [ErrUndecodable].
-func Parse(args *skel.CmdArgs) (*Config, error) {
+func Parse(args *Args) (*Config, error) {
 	in, conf, err := network(args)
 	if err != nil {
 		return nil, err
 	}
 	if err := checkInterfaceName(args.IfName); err != nil {
-		return nil, &VarError{
-			Var: "CNI_IFNAME", Value: args.IfName, Err: err,
-			Advice: "choose another interface name, in the runtime's configuration or where the runtime was called",
-		}
+		return nil, ifNameError(args.IfName, err)
 	}
 	if conf.PrevResult, err = in.prevResult(); err != nil {
 		return nil, err
@@ -111,12 +107,12 @@ func Parse(args *skel.CmdArgs) (*Config, error) {
 
 // ParseStatus validates what holds for every attachment of a network: STATUS
 // comes without container ID, namespace and interface name.
-func ParseStatus(args *skel.CmdArgs) (*Config, error) {
+func ParseStatus(args *Args) (*Config, error) {
 	_, conf, err := network(args)
 	return conf, err
 }
 
-func network(args *skel.CmdArgs) (*stdin, *Config, error) {
+func network(args *Args) (*stdin, *Config, error) {
 	in, conf, err := identify(args)
 	if err != nil {
 		return nil, nil, err
@@ -152,7 +148,7 @@ func network(args *skel.CmdArgs) (*stdin, *Config, error) {
 // worse since ADD must not keep an attachment alive. An ipam or a tapName that
 // cannot be read is reported beside the Config and not instead of it; the Config is
 // nil only where the attachment cannot be told. prevResult is no more than a hint.
-func ParseDel(args *skel.CmdArgs) (*Config, error) {
+func ParseDel(args *Args) (*Config, error) {
 	in, conf, err := identify(args)
 	if err != nil {
 		return nil, err
@@ -164,13 +160,10 @@ func ParseDel(args *skel.CmdArgs) (*Config, error) {
 	return conf, errors.Join(nameErr, ipamErr)
 }
 
-func identify(args *skel.CmdArgs) (*stdin, *Config, error) {
-	in := &stdin{}
-	if err := json.Unmarshal(args.StdinData, in); err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", ErrUndecodable, err)
-	}
-	if in.CNIVersion == "" {
-		in.CNIVersion = "0.1.0" // CNI specification 0.1.0 had no such key
+func identify(args *Args) (*stdin, *Config, error) {
+	in, err := args.decoded()
+	if err != nil {
+		return nil, nil, err
 	}
 	override := strings.ToUpper(args.NetnsOverride)
 	return in, &Config{
@@ -179,11 +172,11 @@ func identify(args *skel.CmdArgs) (*stdin, *Config, error) {
 		ContainerID:     args.ContainerID,
 		IfName:          args.IfName,
 		Netns:           args.Netns,
-		OwnNetnsAllowed: override == "TRUE" || override == "1", // as skel.pluginMain reads it
+		OwnNetnsAllowed: override == "TRUE" || override == "1", // as the CNI library reads it
 	}, nil
 }
 
-func (in *stdin) tap(args *skel.CmdArgs) (Tap, error) {
+func (in *stdin) tap(args *Args) (Tap, error) {
 	var t Tap
 	var err error
 	if t.Name, err = in.tapName(args.IfName); err != nil {

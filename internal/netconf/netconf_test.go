@@ -9,13 +9,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
 )
 
 // callOf is a runtime's call with this configuration on standard input.
-func callOf(stdin string) *skel.CmdArgs {
-	return &skel.CmdArgs{
+func callOf(stdin string) *Args {
+	return &Args{
 		ContainerID: "0123abcd",
 		Netns:       "/run/netns/pod",
 		IfName:      "net1",
@@ -35,7 +34,7 @@ func vmsWith(members string) string {
 const prevNet1 = `"prevResult": {"interfaces": [{"name": "net1", "mac": "02:00:00:00:00:09", "sandbox": "/run/netns/pod"}]}`
 
 // mustParse parses what has to be right.
-func mustParse(t *testing.T, call *skel.CmdArgs) *Config {
+func mustParse(t *testing.T, call *Args) *Config {
 	t.Helper()
 	conf, err := Parse(call)
 	if err != nil {
@@ -110,9 +109,9 @@ func TestParseUndecodable(t *testing.T) {
 		{"name is a number", `{"name": 5}`},
 		{"cniVersion is a number", `{"name": "vms", "cniVersion": 1.1}`},
 	}
-	verbs := map[string]func(*skel.CmdArgs) (*Config, error){
+	verbs := map[string]func(*Args) (*Config, error){
 		"Parse": Parse, "ParseDel": ParseDel, "ParseStatus": ParseStatus,
-		"ParseGC": func(args *skel.CmdArgs) (*Config, error) {
+		"ParseGC": func(args *Args) (*Config, error) {
 			conf, _, err := ParseGC(args)
 			return conf, err
 		},
@@ -295,7 +294,7 @@ func TestParseTapNameWithoutPrevResultIsTakenByOtherVerbs(t *testing.T) {
 	if err != nil || del.Tap.Name != "tap0" || del.Alias() != "tap/vms/0123abcd/net1/tap0" {
 		t.Errorf("ParseDel\nwant tap0 of tap/vms/0123abcd/net1/tap0\ngot  %+v, %v", del, err)
 	}
-	status, err := ParseStatus(&skel.CmdArgs{StdinData: call.StdinData})
+	status, err := ParseStatus(&Args{StdinData: call.StdinData})
 	if err != nil || status.Tap.Name != "tap0" {
 		t.Errorf("ParseStatus\nwant tap0\ngot  %+v, %v", status, err)
 	}
@@ -421,7 +420,7 @@ func TestParseLongValueIsClippedInTheError(t *testing.T) {
 }
 
 func TestParseStatusNeedsNoAttachment(t *testing.T) {
-	call := &skel.CmdArgs{StdinData: []byte(vmsWith(`"mtu": 9000, "ipam": {"type": "host-local"}, "prevResult": 5`))}
+	call := &Args{StdinData: []byte(vmsWith(`"mtu": 9000, "ipam": {"type": "host-local"}, "prevResult": 5`))}
 	got, err := ParseStatus(call)
 	if err != nil || got.Tap.MTU != 9000 || got.IPAM != "host-local" {
 		t.Errorf("ParseStatus\nwant mtu 9000, host-local\ngot  %+v, %v", got, err)
@@ -440,7 +439,7 @@ func TestParseStatusRefusesWhatEveryADDWould(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.key, func(t *testing.T) {
-			conf, err := ParseStatus(&skel.CmdArgs{StdinData: []byte(vmsWith(tt.members))})
+			conf, err := ParseStatus(&Args{StdinData: []byte(vmsWith(tt.members))})
 			if conf != nil {
 				t.Errorf("Config beside an error\nwant nil\ngot  %+v", conf)
 			}

@@ -6,13 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
-
-	"github.com/containernetworking/cni/pkg/skel"
 
 	"tap/internal/ipam"
 	"tap/internal/netconf"
@@ -21,12 +16,11 @@ import (
 // Add makes the attachment that args describe and writes its result to stdout, or
 // returns a *types.Error and leaves the host as it was (CNI specification 1.1,
 // section 2, "ADD").
-func Add(args *skel.CmdArgs, stdout io.Writer) error {
+func Add(args *netconf.Args, stdout Stream) error {
 	conf, err := netconf.Parse(args) // pure: until it succeeds nothing is touched
 	if err != nil {
 		return cniError(err)
 	}
-	ctx := untilSignal()
 	delegate, err := findIPAM(conf, args.Path)
 	if err != nil {
 		return cniError(err)
@@ -37,17 +31,22 @@ func Add(args *skel.CmdArgs, stdout io.Writer) error {
 	}
 	defer sandbox.Close()
 
-	tap, err := createTap(conf, sandbox) // the name is the lock: a taken one is an error, and nothing else was started
+	signals := newSignals()
+	lease := startIPAM(signals.ctx, delegate, conf, args.StdinData) // its process is loaded while the device is made
+	if delegate != nil || outlivesUs(conf.Tap) {
+		signals.catch()
+	}
+	tap, err := createTap(conf, sandbox) // the name is the lock: a taken one is an error, and nobody was asked for anything
 	if err != nil {
+		lease.Drop()
 		return cniError(err)
 	}
 	defer tap.close() // until persist, a death here gives the device back to the kernel
 
-	lease := startIPAM(ctx, delegate, conf, args.StdinData) // its process runs while the device is configured
-	if err := tap.attach(ctx, lease, stdout); err != nil {
-		return tap.undo(ctx, lease, err)
+	lease.Ask() // it works while the device is configured
+	if err := tap.attach(signals, lease, stdout); err != nil {
+		return tap.undo(signals.ctx, lease, err)
 	}
-	skipNetnsCheck(args)
 	return nil
 }
 
@@ -77,14 +76,9 @@ func (t *tap) undo(ctx context.Context, lease *ipam.Lease, failure error) error 
 	return err
 }
 
-// skipNetnsCheck keeps the skeleton from looking at the namespace once more
-// when the verb is done: openSandbox did, and what fails after the result is
-// written can no longer be undone.
-func skipNetnsCheck(args *skel.CmdArgs) { args.NetnsOverride = "1" }
-
 // attach makes of a new device what was asked for. What it leaves half done its caller
 // takes back, with the egress device and the reservation; only lo it restores itself.
-func (t *tap) attach(ctx context.Context, lease *ipam.Lease, stdout io.Writer) error {
+func (t *tap) attach(signals *signals, lease *ipam.Lease, stdout Stream) error {
 	if err := t.configure(); err != nil {
 		return err
 	}
@@ -95,7 +89,7 @@ func (t *tap) attach(ctx context.Context, lease *ipam.Lease, stdout io.Writer) e
 	if err != nil {
 		return err
 	}
-	if err := t.address(ctx, assigned); err != nil {
+	if err := t.address(signals.ctx, assigned); err != nil {
 		return err
 	}
 	link, err := t.conn.LinkByIndex(t.link.Index) // what the kernel made of it, not what was asked for
@@ -113,7 +107,7 @@ func (t *tap) attach(ctx context.Context, lease *ipam.Lease, stdout io.Writer) e
 	if err != nil {
 		return err
 	}
-	if err := t.commit(ctx, result, stdout); err != nil {
+	if err := t.commit(signals, result, stdout); err != nil {
 		return errors.Join(err, restore())
 	}
 	return nil
@@ -121,38 +115,36 @@ func (t *tap) attach(ctx context.Context, lease *ipam.Lease, stdout io.Writer) e
 
 // commit makes the device permanent and hands the result over. A result that
 // nobody received is a failed ADD.
-func (t *tap) commit(ctx context.Context, result []byte, stdout io.Writer) error {
-	if err := interrupted(ctx); err != nil {
+func (t *tap) commit(signals *signals, result []byte, stdout Stream) error {
+	atOnce := stdout.takes(len(result))
+	signals.outlive(!atOnce)
+	if err := interrupted(signals.ctx); err != nil {
 		return err
 	}
 	if err := t.persist(); err != nil {
 		return err
 	}
-	return write(ctx, stdout, result)
-}
-
-// interrupted is an error once a signal has come.
-func interrupted(ctx context.Context) error {
-	if ctx.Err() == nil {
-		return nil
+	if atOnce {
+		return write(stdout, result)
 	}
-	return fmt.Errorf("%w: %w", errInterrupted, context.Cause(ctx))
+	return writeUntil(signals.ctx, stdout, result)
 }
 
 // resultTime is what a result that is being written may take once we were told to end.
 const resultTime = 100 * time.Millisecond
 
-// write does not wait for a reader that has stopped to read once ctx has ended:
+func write(stdout Stream, result []byte) error {
+	if _, err := stdout.Write(result); err != nil {
+		return about(errWrite, fmt.Errorf("write the result: %w", err))
+	}
+	return nil
+}
+
+// writeUntil does not wait for a reader that has stopped to read once ctx has ended:
 // everything can still be undone. A result that is written counts, signal or not.
-func write(ctx context.Context, stdout io.Writer, result []byte) error {
+func writeUntil(ctx context.Context, stdout Stream, result []byte) error {
 	written := make(chan error, 1)
-	go func() {
-		_, err := stdout.Write(result)
-		if err != nil {
-			err = about(errWrite, fmt.Errorf("write the result: %w", err))
-		}
-		written <- err
-	}()
+	go func() { written <- write(stdout, result) }()
 	select {
 	case err := <-written:
 		return err
@@ -164,18 +156,6 @@ func write(ctx context.Context, stdout io.Writer, result []byte) error {
 	case <-time.After(resultTime):
 		return fmt.Errorf("%w: %w: %w", errPending, errInterrupted, context.Cause(ctx))
 	}
-}
-
-// untilSignal is a context that ends when the runtime wants the plugin to end.
-// The signals never kill again: a process that is about to exit with its result
-// written must do so.
-func untilSignal() context.Context {
-	signals := []os.Signal{syscall.SIGTERM, syscall.SIGINT}
-	if !signal.Ignored(syscall.SIGHUP) { // nohup(1)
-		signals = append(signals, syscall.SIGHUP)
-	}
-	ctx, _ := signal.NotifyContext(context.Background(), signals...) //nolint:govet // in force until the process exits
-	return ctx
 }
 
 // findIPAM finds the IPAM plugin of the configuration; nil where it names none.

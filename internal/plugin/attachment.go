@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -86,7 +85,7 @@ type tap struct {
 // attachment: a taken one is an error, and nothing is left behind.
 func createTap(conf *netconf.Config, sandbox *netns.Sandbox) (*tap, error) {
 	t := &tap{conf: conf, sandbox: sandbox, mac: conf.Tap.MAC}
-	if err := sandbox.Do(t.open); err != nil {
+	if err := sandbox.DoHere(t.open); err != nil {
 		t.close()
 		return nil, err
 	}
@@ -259,7 +258,7 @@ func (t *tap) close() {
 // notice tells the operator something that is no error, if standard error is read:
 // where it is not, nobody misses it. Standard output is the result's.
 func notice(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, "tap: "+format+"\n", args...)
+	fmt.Fprintf(Stderr, "tap: "+format+"\n", args...)
 }
 
 func idText(id *uint32) string {

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
 
@@ -20,7 +19,7 @@ import (
 // Check compares the attachment with what ADD made and prevResult, the chain's
 // final result, says of it (CNI specification 1.1, section 2, "CHECK"). It only
 // reads, by netlink: attaching to the tap would change its SELinux label.
-func Check(args *skel.CmdArgs) error {
+func Check(args *netconf.Args) error {
 	conf, err := netconf.Parse(args)
 	if err != nil {
 		return cniError(err)

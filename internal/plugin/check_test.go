@@ -11,6 +11,7 @@ import (
 
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
+	"golang.org/x/sys/unix"
 
 	"tap/internal/netconf"
 	"tap/internal/netdev"
@@ -331,10 +332,20 @@ func stderrOf(t *testing.T, f func()) string {
 		t.Fatal(err)
 	}
 	defer read.Close()
-	stderr := os.Stderr
-	os.Stderr = write
+	stderr, err := unix.Dup(int(Stderr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	redirect := func(fd int) {
+		t.Helper()
+		if err := unix.Dup3(fd, int(Stderr), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	redirect(int(write.Fd()))
 	f()
-	os.Stderr = stderr
+	redirect(stderr)
+	unix.Close(stderr) //nolint:errcheck // a copy
 	write.Close()
 	text, err := io.ReadAll(read)
 	if err != nil {

@@ -6,8 +6,6 @@ import (
 	"io/fs"
 	"syscall"
 
-	"github.com/containernetworking/cni/pkg/skel"
-
 	"tap/internal/netconf"
 	"tap/internal/netdev"
 	"tap/internal/netns"
@@ -16,7 +14,7 @@ import (
 // Del removes the attachment (CNI specification 1.1, section 2, "DEL"). The
 // reservation and the device each go regardless of the other's failure; what is
 // gone already is no failure.
-func Del(args *skel.CmdArgs) error {
+func Del(args *netconf.Args) error {
 	conf, confErr := netconf.ParseDel(args)
 	if conf == nil {
 		return cniError(confErr)
@@ -26,12 +24,10 @@ func Del(args *skel.CmdArgs) error {
 	}
 	released := make(chan error, 1)
 	go func() { released <- releaseIPAM(conf, args) }()
-	err := errors.Join(confErr, removeTap(conf), <-released)
-	skipNetnsCheck(args)
-	return cniError(err)
+	return cniError(errors.Join(confErr, removeTap(conf), <-released))
 }
 
-func releaseIPAM(conf *netconf.Config, args *skel.CmdArgs) error {
+func releaseIPAM(conf *netconf.Config, args *netconf.Args) error {
 	delegate, err := findIPAM(conf, args.Path)
 	if err != nil || delegate == nil {
 		return err

@@ -2,9 +2,11 @@ package plugin
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/containernetworking/cni/pkg/types"
+	"github.com/containernetworking/cni/pkg/version"
 
 	"tap/internal/ipam"
 	"tap/internal/netconf"
@@ -46,6 +48,7 @@ var (
 	errFolder     = errors.New("folder of network namespaces")
 	errNoBridging = errors.New("kernel without bridges")
 	errWrite      = errors.New("write the result")
+	errStdin      = errors.New("standard input")
 )
 
 // about notes in the chain what a step was about, without a word in the message.
@@ -95,6 +98,7 @@ var verdicts = []struct {
 	{ipam.ErrTimeLimit, codeIPAM, "the IPAM plugin hangs: find out what it waits for (a lock, a server that does not answer); its own words are on standard error, in the runtime's log"},
 	{ipam.ErrSelf, types.ErrInvalidNetworkConfig, "ipam.type must name an IPAM plugin such as host-local, static or dhcp"},
 	{errWrite, types.ErrIOFailure, "the runtime did not take the result; what was done is undone, unless the message says otherwise"},
+	{errStdin, types.ErrIOFailure, "the runtime closed standard input too early"},
 	{errDifferences, codeCheck, "delete the attachment and add it again, or find out who changed it"},
 	{errLayer3, codeLayer3, "correct the IPAM configuration: the message names the address or the route"},
 	{errLimit, codeBandwidth, "limits need the kernel's modules sch_tbf, and for egress ifb, sch_ingress, cls_u32 and act_mirred (modprobe loads them)"},
@@ -118,6 +122,11 @@ func cniError(err error) error {
 	if errors.As(err, &variable) {
 		return types.NewError(types.ErrInvalidEnvironmentVariables, msg, variable.Advice)
 	}
+	var unknown *netconf.VersionError
+	if errors.As(err, &unknown) {
+		return types.NewError(types.ErrIncompatibleCNIVersion, msg,
+			fmt.Sprintf("the plugin knows %s; CHECK needs 0.4.0 or later, STATUS and GC need 1.1.0", strings.Join(version.All.SupportedVersions(), ", ")))
+	}
 	for _, v := range verdicts {
 		if errors.Is(err, v.cause) {
 			return types.NewError(v.code, msg, v.details)
@@ -127,7 +136,10 @@ func cniError(err error) error {
 	if errors.As(err, &theirs) {
 		code, details := codeIPAM, "look for the IPAM plugin's own words on standard error, in the runtime's log"
 		if theirs.Reported != nil && theirs.Reported.Code != 0 {
-			code, details = theirs.Reported.Code, theirs.Reported.Details
+			code = theirs.Reported.Code
+		}
+		if theirs.Reported != nil && theirs.Reported.Details != "" {
+			details = theirs.Reported.Details
 		}
 		return types.NewError(code, msg, details)
 	}

@@ -142,7 +142,6 @@ func TestCNIErrorKeepsWhatTheIPAMPluginReported(t *testing.T) {
 	}{
 		{"a code of the specification", types.Error{Code: 11, Msg: "no free address", Details: "ask again"}},
 		{"its own code", types.Error{Code: 123, Msg: "lease file locked", Details: "by 42"}},
-		{"an unspecified error", types.Error{Code: 999, Msg: "sorry"}},
 		{"several lines", types.Error{Code: 7, Msg: "range:\n10.0.0.0/8", Details: "d"}},
 	}
 	for _, tt := range tests {
@@ -155,6 +154,13 @@ func TestCNIErrorKeepsWhatTheIPAMPluginReported(t *testing.T) {
 				t.Errorf("msg\nwant %s\ngot  %s", want, got.Msg)
 			}
 		})
+	}
+}
+
+func TestCNIErrorOfAnIPAMPluginWithoutDetails(t *testing.T) {
+	got := wantCNI(t, &ipam.Error{Plugin: "fake", Verb: "ADD", Reported: &types.Error{Code: 999, Msg: "sorry"}})
+	if got.Code != 999 || !strings.Contains(got.Details, "standard error") {
+		t.Errorf("code and details\nwant 999, and where to look\ngot  %d, %q", got.Code, got.Details)
 	}
 }
 

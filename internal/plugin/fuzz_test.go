@@ -5,8 +5,6 @@ import (
 	"net"
 	"testing"
 
-	"github.com/containernetworking/cni/pkg/skel"
-
 	"tap/internal/netconf"
 	"tap/internal/netdev"
 )
@@ -33,7 +31,7 @@ func FuzzPrevResult(f *testing.F) {
 		if err != nil {
 			return // not JSON, which netconf's own fuzzing is about
 		}
-		call := &skel.CmdArgs{ContainerID: "0123", Netns: "/run/netns/pod", IfName: "net1", StdinData: stdin}
+		call := &netconf.Args{ContainerID: "0123", Netns: "/run/netns/pod", IfName: "net1", StdinData: stdin}
 		if del, err := netconf.ParseDel(call); err == nil {
 			isOurs(del, existing)
 			isOurs(del, &netdev.Link{Name: "net1", Kind: "tun", Tun: &netdev.Tun{Tap: true}}) // of the reference plugin: prevResult decides

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/containernetworking/cni/pkg/skel"
-
 	"tap/internal/netconf"
 	"tap/internal/netdev"
 	"tap/internal/netns"
@@ -18,7 +16,7 @@ var usualDirs = []string{"/run/netns", "/var/run/netns"}
 // GC removes what is left of attachments that the runtime no longer knows, and
 // then tells the IPAM plugin to do the same: an address is not free while a stale
 // tap has it. No failure keeps it from the rest (CNI specification 1.1, section 2, "GC").
-func GC(args *skel.CmdArgs) error {
+func GC(args *netconf.Args) error {
 	conf, inventory, err := netconf.ParseGC(args)
 	if err != nil {
 		return cniError(err)
@@ -90,7 +88,7 @@ func garbage(links []*netdev.Link, inventory *netconf.Inventory) []*netdev.Link 
 	return list
 }
 
-func collectAddresses(conf *netconf.Config, args *skel.CmdArgs) error {
+func collectAddresses(conf *netconf.Config, args *netconf.Args) error {
 	delegate, err := findIPAM(conf, args.Path)
 	if err != nil || delegate == nil {
 		return err

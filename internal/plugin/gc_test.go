@@ -4,8 +4,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/containernetworking/cni/pkg/skel"
-
 	"tap/internal/netconf"
 	"tap/internal/netdev"
 )
@@ -13,7 +11,7 @@ import (
 // inventoryOfVMs knows of the attachments known/net1 and known/net2 of the network vms.
 func inventoryOfVMs(t *testing.T) *netconf.Inventory {
 	t.Helper()
-	_, inventory, err := netconf.ParseGC(&skel.CmdArgs{StdinData: []byte(`{"cniVersion": "1.1.0", "name": "vms", "type": "tap",
+	_, inventory, err := netconf.ParseGC(&netconf.Args{StdinData: []byte(`{"cniVersion": "1.1.0", "name": "vms", "type": "tap",
 		"cni.dev/valid-attachments": [{"containerID": "known", "ifname": "net1"}, {"containerID": "known", "ifname": "net2"}]}`)})
 	if err != nil {
 		t.Fatal(err)

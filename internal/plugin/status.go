@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
 	"golang.org/x/sys/unix"
 
@@ -17,7 +16,7 @@ import (
 // Status says whether an ADD could work now (CNI specification 1.1, section 2,
 // "STATUS"). It does one, in a namespace of its own and without the commit: only
 // the container is missing.
-func Status(args *skel.CmdArgs) error {
+func Status(args *netconf.Args) error {
 	conf, err := netconf.ParseStatus(args)
 	if err != nil {
 		return notReady(err)

@@ -5,17 +5,17 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"tap/internal/netconf"
 	"testing"
 
-	"github.com/containernetworking/cni/pkg/skel"
 	"github.com/containernetworking/cni/pkg/types"
 )
 
 // What a verb decides before it needs a privilege; the rest is tested in test/, on real namespaces.
 
 // callIn is a runtime's call for the network "vms" with more keys, in a namespace.
-func callIn(netns, members string) *skel.CmdArgs {
-	return &skel.CmdArgs{
+func callIn(netns, members string) *netconf.Args {
+	return &netconf.Args{
 		ContainerID: "0123abcd", Netns: netns, IfName: "net1",
 		StdinData: []byte(`{"cniVersion": "1.1.0", "name": "vms", "type": "tap"` + members + `}`),
 	}
@@ -50,8 +50,8 @@ func TestAddAndCheckRefuseBeforeTheyTouchAnything(t *testing.T) {
 		{"the plugin's own namespace", ownNetns, anyResult, types.ErrInvalidNetNS, "own network namespace"},
 	}
 	for _, tt := range tests {
-		verbs := map[string]func(*skel.CmdArgs) error{
-			"ADD":   func(args *skel.CmdArgs) error { return Add(args, failing{t}) },
+		verbs := map[string]func(*netconf.Args) error{
+			"ADD":   func(args *netconf.Args) error { return Add(args, Stream(-1)) },
 			"CHECK": Check,
 		}
 		for verb, run := range verbs {
@@ -110,7 +110,7 @@ func TestStatusOfAConfigurationThatNoADDTakes(t *testing.T) {
 }
 
 // withIPAM runs a verb with an IPAM plugin that notes beside itself what it is told.
-func withIPAM(t *testing.T, verb func(*skel.CmdArgs) error, call *skel.CmdArgs) error {
+func withIPAM(t *testing.T, verb func(*netconf.Args) error, call *netconf.Args) error {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "fake"), []byte("#!/bin/sh\necho $CNI_COMMAND >"+dir+"/told\n"), 0o755); err != nil {
@@ -121,7 +121,7 @@ func withIPAM(t *testing.T, verb func(*skel.CmdArgs) error, call *skel.CmdArgs) 
 }
 
 // wantTold checks that a verb tells the IPAM plugin, whatever else it reports.
-func wantTold(t *testing.T, command string, verb func(*skel.CmdArgs) error, call *skel.CmdArgs) {
+func wantTold(t *testing.T, command string, verb func(*netconf.Args) error, call *netconf.Args) {
 	t.Helper()
 	err := withIPAM(t, verb, call)
 	told, readErr := os.ReadFile(filepath.Join(call.Path, "told"))
@@ -139,12 +139,4 @@ func wantCode(t *testing.T, err error, code uint, msg string) {
 	if got.Code != code || !strings.Contains(got.Msg, msg) {
 		t.Errorf("error\nwant code %d: …%s…\ngot  code %d: %s", code, msg, got.Code, got.Msg)
 	}
-}
-
-// failing is a standard output to which nothing may be written.
-type failing struct{ t *testing.T }
-
-func (f failing) Write(p []byte) (int, error) {
-	f.t.Errorf("standard output\nwant nothing\ngot  %s", p)
-	return len(p), nil
 }

@@ -1,0 +1,138 @@
+package netconf
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/containernetworking/cni/pkg/version"
+)
+
+// Args is what a verb is given (CNI specification 1.1, section 2, "Parameters").
+type Args struct {
+	Command       string // CNI_COMMAND
+	ContainerID   string // CNI_CONTAINERID
+	Netns         string // CNI_NETNS
+	NetnsOverride string // CNI_NETNS_OVERRIDE
+	IfName        string // CNI_IFNAME
+	Args          string // CNI_ARGS
+	Path          string // CNI_PATH
+	StdinData     []byte // the network configuration
+
+	in *stdin // StdinData, once it is decoded
+}
+
+// VersionError says that a verb does not exist in the cniVersion of the configuration.
+type VersionError struct {
+	Version string // as it was written
+	Command string // the verb; empty: the plugin knows no such version
+}
+
+func (e *VersionError) Error() string {
+	if e.Command == "" {
+		return fmt.Sprintf("incompatible CNI versions: the configuration has %q", e.Version)
+	}
+	return fmt.Sprintf("incompatible CNI versions: cniVersion %q of the configuration has no %s", e.Version, e.Command)
+}
+
+// Validate checks what every verb needs: names that the specification allows, and
+// a cniVersion that knows the verb. Its error is a *[VarError], a *[KeyError], a
+// *[VersionError], or wraps [ErrUndecodable].
+func (a *Args) Validate() error {
+	switch a.Command {
+	case "ADD", "DEL", "CHECK":
+		if err := a.checkAttachment(); err != nil {
+			return err
+		}
+	}
+	in, err := a.decoded()
+	if err != nil {
+		return err
+	}
+	if !isIdentifier(in.Name) {
+		return &KeyError{
+			Key: "name", Value: clip([]byte(strconv.Quote(in.Name))), Allowed: identifierChars,
+			Err: errors.New("the network name is missing, or has other characters"),
+		}
+	}
+	return in.checkVersion(a.Command)
+}
+
+func (a *Args) checkAttachment() error {
+	if !isIdentifier(a.ContainerID) {
+		return &VarError{
+			Var: "CNI_CONTAINERID", Value: a.ContainerID, Err: errors.New("invalid characters"),
+			Advice: "the runtime chooses a container ID of " + identifierChars,
+		}
+	}
+	if err := checkSpecifiedName(a.IfName); err != nil {
+		return ifNameError(a.IfName, err)
+	}
+	return nil
+}
+
+// decoded reads the configuration once.
+func (a *Args) decoded() (*stdin, error) {
+	if a.in != nil {
+		return a.in, nil
+	}
+	in := &stdin{}
+	if err := json.Unmarshal(a.StdinData, in); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUndecodable, err)
+	}
+	if in.CNIVersion == "" {
+		in.CNIVersion = "0.1.0" // CNI specification 0.1.0 had no such key
+	}
+	a.in = in
+	return in, nil
+}
+
+// CNIVersion is that of the configuration; the latest where it cannot be read or is unknown.
+func (a *Args) CNIVersion() string {
+	in, err := a.decoded()
+	if err != nil || !slices.Contains(version.All.SupportedVersions(), in.CNIVersion) {
+		return version.Current()
+	}
+	return in.CNIVersion
+}
+
+// checkVersion knows since when there is a verb (CNI specification, "Version considerations").
+func (in *stdin) checkVersion(command string) error {
+	if !slices.Contains(version.All.SupportedVersions(), in.CNIVersion) {
+		return &VersionError{Version: in.CNIVersion}
+	}
+	since := "0.1.0"
+	switch command {
+	case "CHECK":
+		since = "0.4.0"
+	case "GC", "STATUS":
+		since = "1.1.0"
+	}
+	known, err := version.GreaterThanOrEqualTo(in.CNIVersion, since)
+	if err != nil {
+		return fmt.Errorf("%w: cniVersion: %w", ErrUndecodable, err)
+	}
+	if !known {
+		return &VersionError{Version: in.CNIVersion, Command: command}
+	}
+	return nil
+}
+
+const identifierChars = "letters, digits, dots, hyphens and underscores, of which the first is a letter or a digit"
+
+// isIdentifier is what a network name and a container ID must be (CNI specification
+// 1.1, section 1, "Configuration format", and section 2, "Parameters").
+func isIdentifier(s string) bool {
+	const first = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	return s != "" && strings.Contains(first, s[:1]) && strings.Trim(s, first+"_.-") == ""
+}
+
+func ifNameError(name string, err error) error {
+	return &VarError{
+		Var: "CNI_IFNAME", Value: name, Err: err,
+		Advice: "choose another interface name, in the runtime's configuration or where the runtime was called",
+	}
+}

@@ -1,0 +1,64 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"tap/internal/netconf"
+)
+
+// signals are those by which a runtime or a terminal ends a plugin. As long as nobody
+// asks for them they kill, which leaves nothing behind until an IPAM plugin is asked
+// or the device is committed. Catching them costs two threads, a tenth of an ADD.
+type signals struct {
+	ctx    context.Context // ends with the first that is caught
+	end    context.CancelCauseFunc
+	list   []os.Signal
+	caught bool
+}
+
+func newSignals() *signals {
+	s := &signals{list: []os.Signal{syscall.SIGTERM, syscall.SIGINT}}
+	if !signal.Ignored(syscall.SIGHUP) { // nohup(1)
+		s.list = append(s.list, syscall.SIGHUP)
+	}
+	s.ctx, s.end = context.WithCancelCause(context.Background())
+	return s
+}
+
+// catch ends the context where a signal would kill.
+func (s *signals) catch() {
+	s.caught = true
+	arrived := make(chan os.Signal, 1)
+	signal.Notify(arrived, s.list...)
+	go func() { s.end(fmt.Errorf("%v", <-arrived)) }()
+}
+
+// outlive is for the commit: a process that is about to exit with its result written
+// must do so. Where it may have to wait before, signals are caught, else ignored.
+func (s *signals) outlive(waiting bool) {
+	switch {
+	case s.caught:
+	case waiting:
+		s.catch()
+	default:
+		signal.Ignore(s.list...)
+	}
+}
+
+// interrupted is an error once a signal was caught.
+func interrupted(ctx context.Context) error {
+	if ctx.Err() == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", errInterrupted, context.Cause(ctx))
+}
+
+// outlivesUs says whether our death before the commit could leave something behind,
+// beside a reservation: the egress device, or a tap that somebody has attached to.
+func outlivesUs(asked netconf.Tap) bool {
+	return asked.MultiQueue || asked.Bandwidth.Egress != netconf.Limit{}
+}
