@@ -1,10 +1,10 @@
 package netconf
 
 import (
-	"crypto/sha256"
-	"encoding/base32"
 	"encoding/hex"
+	"hash/fnv"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -29,13 +29,16 @@ func attachmentFields(containerID, ifName string) string {
 
 // aliasField replaces what would not fit by its hash. No network name or
 // container ID begins with '#' (CNI specification 1.1, section 2, "Parameters"),
-// so a hash never equals another's name.
+// so a hash never equals another's name. It tells names apart that meet by chance; who
+// would choose a name to collide with another's could choose that name as well. (A
+// cryptographic hash costs 150 KB of the binary, and their start-up.)
 func aliasField(s string) string {
 	if len(s) <= maxAliasField {
 		return s
 	}
-	sum := sha256.Sum256([]byte(s))
-	return "#" + hex.EncodeToString(sum[:])
+	sum := fnv.New128a()
+	sum.Write([]byte(s)) //nolint:errcheck // never fails (hash.Hash)
+	return "#" + hex.EncodeToString(sum.Sum(nil))
 }
 
 // splitAlias takes an alias apart; ok says whether it is one of this plugin's.
@@ -70,8 +73,16 @@ func egressOfNetwork(networkField string) string {
 // EgressAlias tells the operator what the egress device of that tap is for.
 func EgressAlias(alias string) string { return egressPrefix + strings.TrimPrefix(alias, "tap") }
 
-// hashText is a hash of characters that an interface name may have, five bits each.
+// hashText is a hash of characters that an interface name may have, five bits each,
+// 60 in all. FNV-1a leaves the last characters of a text in few bits; the finalizer of
+// MurmurHash3 spreads them over all.
 func hashText(s string) string {
-	sum := sha256.Sum256([]byte(s))
-	return base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").EncodeToString(sum[:])
+	sum := fnv.New64a()
+	sum.Write([]byte(s)) //nolint:errcheck // never fails (hash.Hash)
+	h := sum.Sum64()
+	h = (h ^ h>>33) * 0xff51afd7ed558ccd
+	h = (h ^ h>>33) * 0xc4ceb9fe1a85ec53
+	h ^= h >> 33
+	digits := strconv.FormatUint(h>>4, 32)
+	return strings.Repeat("0", egressNetworkChars+egressTapChars-len(digits)) + digits
 }

@@ -15,7 +15,7 @@ func limited(bandwidth netconf.Bandwidth) *netconf.Config {
 }
 
 // egressOfLimited is the egress device of limited, whose name the test of EgressName has worked out.
-const egressOfLimited = "ifbwbvkgy6faz5f"
+const egressOfLimited = "ifbmaulqli69gq2"
 
 // The buckets of this test are empty: those of the kernel have no exported
 // field, and TestCheckBandwidth in test/e2e has it make some.
