@@ -1,4 +1,4 @@
-# make build | test | faults | load | demo | lint; as root, but for build and lint. README.md says what they show.
+# make build | test | faults | vm-test | load | demo | lint; as root, but for build and lint. README.md says what they show.
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 # What the tests and the demo run beside the plugin, pinned.
@@ -14,9 +14,11 @@ GOINSTALL = env GOBIN=$(CURDIR)/$(1) GOFLAGS= go install -trimpath
 
 # Programs of the distribution, with the Debian packages that have them.
 DEMO_PROGRAMS := ip:iproute2 ping:iputils-ping
+VM_PROGRAMS := $(DEMO_PROGRAMS) qemu-system-x86_64:qemu-system-x86 /boot/vmlinuz-*-cloud-amd64:linux-image-cloud-amd64 \
+	/bin/busybox:busybox-static modprobe:kmod
 TEST_PROGRAMS := $(DEMO_PROGRAMS) tc:iproute2 unshare:util-linux strace:strace gcc:gcc,libc6-dev
 
-.PHONY: build test faults load demo lint tools neighbours clean
+.PHONY: build test faults vm-test load demo lint tools neighbours clean
 
 build: ## bin/tap, static
 	$(GOBUILD) -ldflags '-s -w -X main.buildVersion=$(VERSION)' -o bin/tap ./cmd/tap
@@ -36,6 +38,12 @@ faults: ## system calls that fail, and kills: docs/reliability.md
 	@test/packages.sh $(TEST_PROGRAMS)
 	@$(MAKE) --no-print-directory build neighbours
 	cd test/faults && FAULTS=$(FAULTS) go test -count=1 -timeout 60m -parallel 6 $(if $(FAULT),-v)
+
+vm-test: ## virtual machines, from Debian's packages, under software emulation
+	@test/root.sh
+	@test/packages.sh $(VM_PROGRAMS)
+	@$(MAKE) --no-print-directory build tools
+	cd test/vm && VM=1 go test -count=1 -timeout 20m -v $(if $(VM_RUN),-run '$(VM_RUN)')
 
 # Longer, or the same choices again: make load LOAD='-for 10m -seed 1'
 LOAD ?= -for 5m

@@ -1,15 +1,17 @@
 #!/bin/sh
 # packages.sh PROGRAM:PACKAGE[,PACKAGE]...: sees to the programs that the tests or
-# the demo run. On Debian it installs what is missing and says so, elsewhere it
+# the demo run; a PROGRAM with a slash is a pattern of files. On Debian it installs what is missing and says so, elsewhere it
 # names it and fails.
 set -eu
 
 missing=
 for need; do
 	program=${need%%:*} packages=$(echo "${need#*:}" | tr , ' ')
-	if ! PATH=$PATH:/usr/sbin:/sbin command -v "$program" >/dev/null; then
-		missing="$missing $packages"
-	fi
+	case $program in
+	# shellcheck disable=SC2086 # a pattern
+	*/*) ls $program >/dev/null 2>&1 ;;
+	*) PATH=$PATH:/usr/sbin:/sbin command -v "$program" >/dev/null ;;
+	esac || missing="$missing $packages"
 done
 
 if [ -n "$missing" ]; then

@@ -4,6 +4,7 @@
 //	guest run -netns PATH -tap NAME -user UID -group GID [-queues N] -mac MAC [-mtu N] -addr CIDR... [-gateway IP...]
 //	guest attach -netns PATH -tap NAME -user UID -group GID [-queues N] [-hold]
 //	guest intrude -netns PATH -tap NAME -user UID -group GID [-meddle]
+//	guest exec -netns PATH -user UID -group GID PROGRAM [ARGUMENT...]
 //
 // -groups G1,G2 adds supplementary groups, -multi-queue sets IFF_MULTI_QUEUE also for one queue.
 //
@@ -26,6 +27,7 @@
 //   - intrude (intrude.go) attaches as fast as it can, whenever there is room
 //     (with -meddle it changes all that it can of the device, and leaves at once),
 //     until SIGTERM, SIGINT or the end of stdin; {"ready": true} is its first line, {"attached": N} its last.
+//   - exec becomes another program, a real VMM for example.
 //
 // The machine dies with its VMM. The death signal (PR_SET_PDEATHSIG) that the caller
 // set for the first process stays in force.
@@ -79,6 +81,8 @@ func perform(args []string) error {
 		return report(o)
 	case "intrude":
 		return intrude(o)
+	case "exec":
+		return fmt.Errorf("execute %s: %w", o.program[0], unix.Exec(o.program[0], o.program, os.Environ()))
 	}
 	return vmm(o, args)
 }

@@ -28,6 +28,8 @@ type options struct {
 
 	meddle bool // change the device, and leave at once
 
+	program []string // that is to be executed, with its arguments
+
 	// The machine's side of the wire.
 	mac      net.HardwareAddr
 	mtu      int // bytes; 0: the kernel's default
@@ -37,7 +39,7 @@ type options struct {
 
 func parse(args []string) (*options, error) {
 	if len(args) == 0 {
-		return nil, errors.New("no command: run, attach or intrude")
+		return nil, errors.New("no command: run, attach, intrude or exec")
 	}
 	o := &options{command: args[0]}
 	flags := flag.NewFlagSet(o.command, flag.ContinueOnError) // whose exit status for errors means EPERM here
@@ -60,13 +62,16 @@ func parse(args []string) (*options, error) {
 	case "intrude":
 		flags.BoolVar(&o.meddle, "meddle", false, "")
 		o.multiQueue = true
+	case "exec":
 	default:
-		return nil, fmt.Errorf("command %q: run, attach or intrude", o.command)
+		return nil, fmt.Errorf("command %q: run, attach, intrude or exec", o.command)
 	}
 	if err := flags.Parse(args[1:]); err != nil {
 		return nil, fmt.Errorf("%s: %w", o.command, err)
 	}
-	if flags.NArg() > 0 {
+	if o.command == "exec" && flags.NArg() > 0 {
+		o.program = flags.Args()
+	} else if flags.NArg() > 0 || o.command == "exec" {
 		return nil, fmt.Errorf("%s: unexpected %q", o.command, flags.Arg(0))
 	}
 	o.multiQueue = o.multiQueue || o.queues > 1
@@ -77,7 +82,7 @@ func (o *options) check() error {
 	switch {
 	case o.netns == "":
 		return errors.New("-netns is needed")
-	case o.tap == "" || len(o.tap) >= unix.IFNAMSIZ:
+	case o.tap == "" && o.command != "exec" || len(o.tap) >= unix.IFNAMSIZ:
 		return errors.New("-tap is needed, at most 15 bytes")
 	case !isID(o.user) || !isID(o.group):
 		return errors.New("-user and -group are needed, both numbers")
