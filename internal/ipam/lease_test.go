@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // journal is a call whose plugin can note in a file what it was told.
@@ -43,7 +42,7 @@ func TestLeaseWait(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := pluginOf(t, `echo '`+tt.printed+`'`)
-			result, err := started(p, Call{CNIVersion: "1.0.0"}).Wait()
+			result, err := p.Start(context.Background(), Call{CNIVersion: "1.0.0"}).Wait()
 			if err != nil {
 				t.Fatalf("Wait\nwant no error\ngot  %v", err)
 			}
@@ -66,7 +65,7 @@ func TestLeaseWaitForAnUnusableResult(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := pluginOf(t, `echo '`+tt.printed+`'`)
-			result, err := started(p, Call{CNIVersion: "1.0.0"}).Wait()
+			result, err := p.Start(context.Background(), Call{CNIVersion: "1.0.0"}).Wait()
 			var of *Error
 			if result != nil || !errors.Is(err, ErrBadResult) || !errors.As(err, &of) || of.Plugin != "fake" || of.Verb != "ADD" {
 				t.Errorf("Wait\nwant %v of fake's ADD\ngot  %v, %v", ErrBadResult, result, err)
@@ -75,71 +74,11 @@ func TestLeaseWaitForAnUnusableResult(t *testing.T) {
 	}
 }
 
-// started is a lease whose plugin was asked at once.
-func started(p *Plugin, call Call) *Lease {
-	lease := p.Start(context.Background(), call)
-	lease.Ask()
-	return lease
-}
-
-// waiting is a plugin as they are: it is loaded, reads its configuration, and then acts.
-const waiting = `echo loaded >>"$JOURNAL"; read -r line || exit 1; echo "acted on $line" >>"$JOURNAL"; echo '{"ips": [{"address": "10.0.0.5/24"}]}'`
-
-func TestLeaseActsWhenAsked(t *testing.T) {
-	call, told := journal(t)
-	call.Stdin = []byte("this\n")
-	lease := pluginOf(t, waiting).Start(context.Background(), call)
-	for told() != "loaded" {
-		time.Sleep(time.Millisecond)
-	}
-	lease.Ask()
-	if _, err := lease.Wait(); err != nil {
-		t.Errorf("Wait\nwant no error\ngot  %v", err)
-	}
-	if got, want := told(), "loaded acted on this"; got != want {
-		t.Errorf("what the plugin did\nwant %s\ngot  %s", want, got)
-	}
-}
-
-// Whatever it is doing: still being started, or waiting.
-func TestLeaseDroppedDoesNothing(t *testing.T) {
-	for _, state := range []string{"", "loaded"} {
-		t.Run("when it has noted: "+state, func(t *testing.T) {
-			call, told := journal(t)
-			call.Stdin = []byte("this\n")
-			lease := pluginOf(t, waiting).Start(context.Background(), call)
-			for state != "" && told() != state {
-				time.Sleep(time.Millisecond)
-			}
-			lease.Drop()
-			if got := told(); strings.Contains(got, "acted") {
-				t.Errorf("what the plugin did\nwant nothing\ngot  %s", got)
-			}
-			if lease.err == nil {
-				t.Error("error of the ADD\nwant one\ngot  none")
-			}
-		})
-	}
-}
-
-func TestLeaseDroppedThatDoesNotListen(t *testing.T) {
-	call, told := journal(t)
-	lease := pluginOf(t, `trap '' TERM; echo loaded >>"$JOURNAL"; while :; do sleep 0.1; done`).Start(context.Background(), call)
-	for told() != "loaded" {
-		time.Sleep(time.Millisecond)
-	}
-	begin := time.Now()
-	lease.Drop()
-	if took := time.Since(begin); took > graceTime {
-		t.Errorf("Drop took\nwant no grace\ngot  %v", took)
-	}
-}
-
 func TestLeaseReleaseAfterTheADDHasEnded(t *testing.T) {
 	call, told := journal(t)
 	p := pluginOf(t, `[ $CNI_COMMAND = ADD ] && sleep 0.2; echo $CNI_COMMAND >>"$JOURNAL"; echo '{"ips": [{"address": "10.0.0.5/24"}]}'`)
 
-	lease := started(p, call)
+	lease := p.Start(context.Background(), call)
 	if err := lease.Release(context.Background()); err != nil {
 		t.Errorf("Release\nwant no error\ngot  %v", err)
 	}
@@ -152,7 +91,7 @@ func TestLeaseReleaseOfAFailedADD(t *testing.T) {
 	call, told := journal(t)
 	p := pluginOf(t, `echo $CNI_COMMAND >>"$JOURNAL"; [ $CNI_COMMAND = DEL ]`)
 
-	lease := started(p, call)
+	lease := p.Start(context.Background(), call)
 	if _, err := lease.Wait(); err == nil {
 		t.Error("Wait\nwant an error\ngot  none")
 	}
@@ -167,7 +106,7 @@ func TestLeaseReleaseOfAFailedADD(t *testing.T) {
 func TestLeaseReleaseThatFails(t *testing.T) {
 	p := pluginOf(t, `[ $CNI_COMMAND = ADD ] && echo '{"ips": [{"address": "10.0.0.5/24"}]}'`)
 
-	lease := started(p, Call{CNIVersion: "1.0.0", Env: []string{"PATH=" + os.Getenv("PATH")}})
+	lease := p.Start(context.Background(), Call{CNIVersion: "1.0.0", Env: []string{"PATH=" + os.Getenv("PATH")}})
 	err := lease.Release(context.Background())
 	if want := `undo: IPAM plugin "fake": DEL: exit status 1`; err == nil || err.Error() != want {
 		t.Errorf("Release\nwant %s\ngot  %v", want, err)

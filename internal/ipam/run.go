@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -74,7 +73,7 @@ func (p *Plugin) run(ctx context.Context, verb string, call Call) ([]byte, error
 	// PDEATHSIG fires when the thread that forked ends: it must live as long as the plugin.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	return p.start(ctx, verb, call, bytes.NewReader(call.Stdin)).finish()
+	return p.start(ctx, verb, call).finish()
 }
 
 // process is a run of a plugin.
@@ -90,20 +89,14 @@ type process struct {
 	told    bool // to end
 }
 
-// start starts a verb, of which finish must be called. The configuration comes from a reader.
-func (p *Plugin) start(ctx context.Context, verb string, call Call, stdin io.Reader) *process {
+// start starts a verb, of which finish must be called.
+func (p *Plugin) start(ctx context.Context, verb string, call Call) *process {
 	r := &process{plugin: p, verb: verb, ctx: ctx}
 	r.patient, r.giveUp = context.WithTimeout(context.WithoutCancel(ctx), timeLimit)
-	context.AfterFunc(ctx, func() {
-		if dropped(ctx) {
-			r.giveUp()
-			return
-		}
-		time.AfterFunc(graceTime, r.giveUp)
-	})
+	context.AfterFunc(ctx, func() { time.AfterFunc(graceTime, r.giveUp) })
 	r.cmd = exec.CommandContext(r.patient, p.path)
 	r.cmd.Env = withCommand(call.Env, verb)
-	r.cmd.Stdin = stdin
+	r.cmd.Stdin = bytes.NewReader(call.Stdin)
 	r.cmd.Stdout = &r.out
 	r.cmd.Stderr = os.Stderr
 	// Its own process group: Ctrl-C is for us, who see to it that it ends well.
@@ -114,15 +107,10 @@ func (p *Plugin) start(ctx context.Context, verb string, call Call, stdin io.Rea
 	return r
 }
 
-// end tells the plugin to end, and its children as well; one that was not asked so far
-// has nothing to take back.
+// end tells the plugin to end, and its children as well.
 func (r *process) end() error {
 	r.told = true
-	signal := syscall.SIGTERM
-	if dropped(r.ctx) {
-		signal = syscall.SIGKILL
-	}
-	return syscall.Kill(-r.cmd.Process.Pid, signal)
+	return syscall.Kill(-r.cmd.Process.Pid, syscall.SIGTERM)
 }
 
 // finish waits for the plugin and returns what it printed.

@@ -30,6 +30,8 @@ func TestValidate(t *testing.T) {
 		{"interface name with a space", Args{Command: "CHECK", ContainerID: "a", IfName: "net 1", StdinData: []byte(conf)}, variable, `CNI_IFNAME="net 1"`},
 		{"interface name too long", Args{Command: "DEL", ContainerID: "a", IfName: strings.Repeat("n", 16), StdinData: []byte(conf)}, variable, "15 bytes"},
 		{"a pattern, which ADD refuses, can be deleted", Args{Command: "DEL", ContainerID: "a", IfName: "tap%d", StdinData: []byte(conf)}, fine, ""},
+		{"a letter whose bytes the kernel takes for a space can be deleted", Args{Command: "DEL", ContainerID: "a", IfName: "càt", StdinData: []byte(conf)}, fine, ""},
+		{"a space of another script", Args{Command: "DEL", ContainerID: "a", IfName: "n\u2003", StdinData: []byte(conf)}, variable, "CNI_IFNAME"},
 		{"no JSON", Args{Command: "STATUS", StdinData: []byte(`{`)}, undecodable, ""},
 		{"nothing", Args{Command: "STATUS"}, undecodable, ""},
 		{"version is a number", Args{Command: "STATUS", StdinData: []byte(`{"cniVersion": 1}`)}, undecodable, "cniVersion"},

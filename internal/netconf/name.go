@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -39,6 +40,11 @@ func checkInterfaceName(name string) error {
 	if !utf8.ValidString(name) {
 		return errors.New("an interface name that is not UTF-8 cannot be written into the result")
 	}
+	for i := range len(name) {
+		if reserved(name[i]) {
+			return fmt.Errorf("an interface name cannot contain %+q", name[i:i+1])
+		}
+	}
 	return nil
 }
 
@@ -53,9 +59,9 @@ func checkSpecifiedName(name string) error {
 	case name == "." || name == "..":
 		return errors.New("a name that the kernel keeps for itself")
 	}
-	for i := range len(name) {
-		if reserved(name[i]) {
-			return fmt.Errorf("an interface name cannot contain %+q", name[i:i+1])
+	for _, r := range name {
+		if r == '/' || r == ':' || unicode.IsSpace(r) {
+			return fmt.Errorf("an interface name cannot contain %+q", string(r))
 		}
 	}
 	return nil

@@ -52,7 +52,7 @@ func TestParseInterfaceName(t *testing.T) {
 		{"carriage return", "a\rb", `"\r"`},
 		{"NUL", "a\x00b", `"\x00"`},
 		{"byte 0xa0 within a letter", "voilà", `"\xa0"`},
-		{"no-break space", "a\u00a0b", `"\xa0"`},
+		{"no-break space", "a\u00a0b", `"\u00a0"`},
 	}
 	for _, tt := range tests {
 		t.Run("CNI_IFNAME/"+tt.name, func(t *testing.T) {

@@ -27,9 +27,11 @@ type Conn struct {
 	buffer   []byte // for answers
 }
 
-// maxAnswer is more than the kernel puts into one datagram, in bytes: 32 KB of a dump
-// (netlink_dump), and a device without its virtual functions is far smaller.
-const maxAnswer = 64 << 10
+// maxAnswer is more than the kernel puts into one datagram, in bytes: 32 KB of a dump,
+// or one device where that is larger (netlink_dump, min_dump_alloc). Its alternative
+// names alone may have 64 KB, the most of an attribute, and nothing else comes near.
+// Of the buffer only what is received costs memory.
+const maxAnswer = 256 << 10
 
 // Dial opens a socket in the network namespace of the calling thread, with
 // extended acknowledgements, so that errors carry the kernel's own words.

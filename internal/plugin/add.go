@@ -32,18 +32,16 @@ func Add(args *netconf.Args, stdout Stream) error {
 	defer sandbox.Close()
 
 	signals := newSignals()
-	lease := startIPAM(signals.ctx, delegate, conf, args.StdinData) // its process is loaded while the device is made
 	if delegate != nil || outlivesUs(conf.Tap) {
 		signals.catch()
 	}
-	tap, err := createTap(conf, sandbox) // the name is the lock: a taken one is an error, and nobody was asked for anything
+	tap, err := createTap(conf, sandbox) // the name is the lock: a taken one is an error, and nothing else was started
 	if err != nil {
-		lease.Drop()
 		return cniError(err)
 	}
 	defer tap.close() // until persist, a death here gives the device back to the kernel
 
-	lease.Ask() // it works while the device is configured
+	lease := startIPAM(signals.ctx, delegate, conf, args.StdinData) // its process runs while the device is configured
 	if err := tap.attach(signals, lease, stdout); err != nil {
 		return tap.undo(signals.ctx, lease, err)
 	}

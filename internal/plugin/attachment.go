@@ -256,8 +256,12 @@ func (t *tap) close() {
 }
 
 // notice tells the operator something that is no error, if standard error is read:
-// where it is not, nobody misses it. Standard output is the result's.
+// where it is not, nobody misses it, and nothing waits. Standard output is the result's.
 func notice(format string, args ...any) {
+	const patience = 100 // milliseconds, for a reader that is at work
+	if ready, err := Stderr.writable(patience); err != nil || !ready {
+		return
+	}
 	fmt.Fprintf(Stderr, "tap: "+format+"\n", args...)
 }
 

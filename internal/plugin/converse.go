@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -33,6 +34,7 @@ func Converse(build string) error {
 	if err == nil {
 		return nil
 	}
+	signal.Reset() // everything is undone: if nobody takes the error, a signal may kill
 	if err := printError(args.CNIVersion(), asCNI(err)); err != nil {
 		notice("%v", err)
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // signals are those by which a runtime or a terminal ends a plugin. As long as nobody
-// asks for them they kill, which leaves nothing behind until an IPAM plugin is asked
+// asks for them they kill, which leaves nothing behind until an IPAM plugin is started
 // or the device is committed. Catching them costs two threads, a tenth of an ADD.
 type signals struct {
 	ctx    context.Context // ends with the first that is caught
@@ -21,9 +21,11 @@ type signals struct {
 }
 
 func newSignals() *signals {
-	s := &signals{list: []os.Signal{syscall.SIGTERM, syscall.SIGINT}}
-	if !signal.Ignored(syscall.SIGHUP) { // nohup(1)
-		s.list = append(s.list, syscall.SIGHUP)
+	s := &signals{}
+	for _, sig := range []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
+		if !signal.Ignored(sig) { // nohup(1), or a shell that put us into the background
+			s.list = append(s.list, sig)
+		}
 	}
 	s.ctx, s.end = context.WithCancelCause(context.Background())
 	return s
@@ -32,6 +34,9 @@ func newSignals() *signals {
 // catch ends the context where a signal would kill.
 func (s *signals) catch() {
 	s.caught = true
+	if len(s.list) == 0 {
+		return // for signal.Notify that means all
+	}
 	arrived := make(chan os.Signal, 1)
 	signal.Notify(arrived, s.list...)
 	go func() { s.end(fmt.Errorf("%v", <-arrived)) }()
@@ -44,7 +49,7 @@ func (s *signals) outlive(waiting bool) {
 	case s.caught:
 	case waiting:
 		s.catch()
-	default:
+	case len(s.list) > 0: // for signal.Ignore none means all
 		signal.Ignore(s.list...)
 	}
 }

@@ -23,18 +23,33 @@ func printVersions(stdin *os.File) error {
 	return write(Stdout, append(answer, '\n'))
 }
 
-// askedVersion waits a moment only: people run VERSION without any input.
+// askedVersion is the cniVersion of the question. It waits a moment only: people run
+// VERSION without any input, or with half of one.
 func askedVersion(stdin *os.File) string {
-	const patience = time.Second
 	var asked struct {
 		CNIVersion string `json:"cniVersion"`
 	}
-	ready, err := unix.Poll([]unix.PollFd{{Fd: int32(stdin.Fd()), Events: unix.POLLIN}}, int(patience.Milliseconds()))
-	if err == nil && ready == 1 {
-		err = json.NewDecoder(stdin).Decode(&asked)
-	}
-	if err != nil || asked.CNIVersion == "" { // nobody asked for one
-		return version.Current()
+	if err := json.Unmarshal(readFor(time.Second, stdin), &asked); err != nil || asked.CNIVersion == "" {
+		return version.Current() // nobody asked for one
 	}
 	return asked.CNIVersion
+}
+
+// readFor reads until the end, a whole JSON value, or until the time is over.
+func readFor(patience time.Duration, stdin *os.File) []byte {
+	var question []byte
+	deadline := time.Now().Add(patience)
+	for part := make([]byte, 4096); !json.Valid(question); {
+		left := max(0, int(time.Until(deadline).Milliseconds()))
+		ready, err := unix.Poll([]unix.PollFd{{Fd: int32(stdin.Fd()), Events: unix.POLLIN}}, left)
+		if err != nil || ready == 0 {
+			break
+		}
+		n, err := stdin.Read(part)
+		question = append(question, part[:n]...)
+		if err != nil {
+			break // the end, or nothing more to be had
+		}
+	}
+	return question
 }

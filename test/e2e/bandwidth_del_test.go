@@ -21,7 +21,7 @@ func TestDelBandwidth(t *testing.T) {
 	}{
 		{"everything there", "true", both()},
 		{"tap gone", "ip link del net1", both()},
-		{"tap renamed", "ip link set net1 down name elsewhere", both()},
+		{"tap renamed", "ip link set net1 down; ip link set net1 name elsewhere", both()},
 		{"tap replaced", "ip link del net1; ip tuntap add net1 mode tap; ip link set net1 alias tap/vms/container1/net1", both()},
 		{"egress device gone", "ip link del IFB", both()},
 		{"egress device down", "ip link set IFB down", both()},
@@ -238,7 +238,7 @@ func TestAddBandwidthOverRenamedAttachmentKeepsItsLimit(t *testing.T) {
 	host := harness.NewHost(t)
 	config := conf(t, both())
 	host.Run("ADD", "net1", config).WantOK()
-	host.Exec("ip", "link", "set", "net1", "down", "name", "elsewhere")
+	host.Exec("sh", "-ec", "ip link set net1 down; ip link set net1 name elsewhere")
 	before := host.Snapshot()
 	if got := host.Run("ADD", "net1", config); got.Exit == 0 {
 		t.Error("succeeded")

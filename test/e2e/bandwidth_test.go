@@ -112,7 +112,7 @@ func TestCheckBandwidth(t *testing.T) {
 		{"egress queue", "tc qdisc replace dev IFB root tbf rate 20mbit burst 100000 limit 159999", []string{out, "queue of 159999 bytes"}},
 		{"egress device gone", "ip link del IFB", []string{"bandwidth, egress device: expected IFB, found no ifb of that name"}},
 		{"egress device down", "ip link set IFB down", []string{"bandwidth, egress device up: expected true, found false"}},
-		{"egress device renamed", "ip link set IFB down name other up", []string{"bandwidth, egress device: expected IFB, found no ifb of that name"}},
+		{"egress device renamed", "ip link set IFB down; ip link set IFB name other; ip link set other up", []string{"bandwidth, egress device: expected IFB, found no ifb of that name"}},
 		{"egress device another's", "ip link del IFB; ip link add IFB up type bridge", []string{"bandwidth, egress device: expected IFB, found no ifb of that name"}},
 		{"egress device made anew", "ip link del IFB; ip link add IFB up type ifb", []string{"index of the egress device", out + "none"}},
 		{"ingress qdisc gone", "tc qdisc del dev net1 ingress", []string{to + "0"}},

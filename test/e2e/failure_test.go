@@ -3,6 +3,7 @@ package e2e
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -249,6 +250,60 @@ func TestAddSignalIsUndone(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What was ignored before the plugin was started stays so: nohup, and shells for what they put into the background.
+func TestAddIgnoredSignalStaysIgnored(t *testing.T) {
+	for name, signal := range map[string]syscall.Signal{"HUP": syscall.SIGHUP, "INT": syscall.SIGINT} {
+		t.Run(name, func(t *testing.T) {
+			host := harness.NewHost(t)
+			gate := filepath.Join(host.Store, "go")
+			cmd := host.Command("ADD", "net1", conf(t, fake(m{"ips": []any{m{"address": "192.0.2.2/24"}}, "wait": m{"ADD": gate}})))
+			cmd.Args = []string{"sh", "-c", "trap '' " + name + `; exec "$0"`, cmd.Path}
+			cmd.Path = "/bin/sh"
+			host.Must(host.Node.Start(cmd))
+			eventually(t, "IPAM is asked", func() bool { return host.Verbs() == "ADD" })
+			host.Must(cmd.Process.Signal(signal))
+			host.Must(os.WriteFile(gate, nil, 0o600))
+			if err := cmd.Wait(); err != nil {
+				t.Errorf("ADD\nwant success\ngot  %v", err)
+			}
+		})
+	}
+}
+
+// Nobody reads anything, and both streams are the same full pipe: the signal still ends the plugin.
+func TestAddSignalWhileNobodyReads(t *testing.T) {
+	host := harness.NewHost(t)
+	before := host.Snapshot()
+	r, w, err := os.Pipe()
+	host.Must(err)
+	defer r.Close()
+	defer w.Close()
+	_, err = unix.FcntlInt(w.Fd(), unix.F_SETPIPE_SZ, 4096)
+	host.Must(err)
+	_, err = w.Write(make([]byte, 4096))
+	host.Must(err)
+	cmd := host.Command("ADD", "net1", conf(t, fake(m{"ips": []any{m{"address": "192.0.2.2/24"}}})))
+	cmd.Stdout, cmd.Stderr = w, w
+	host.Must(host.Node.Start(cmd))
+	eventually(t, "the device is committed", func() bool {
+		d, there := host.Device("net1")
+		return there && d.Details.Data.Persist
+	})
+	host.Must(cmd.Process.Signal(syscall.SIGTERM))
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case err := <-ended:
+		if err == nil {
+			t.Error("succeeded")
+		}
+	case <-time.After(time.Minute):
+		t.Error("did not end")
+		host.Must(cmd.Process.Kill())
+	}
+	host.WantSame(before)
 }
 
 // The IPAM plugin dies with the plugin, and the device with it.

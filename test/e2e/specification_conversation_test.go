@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"tap/test/harness"
@@ -14,6 +16,11 @@ func TestSpecParamPathOptional(t *testing.T) {
 	added := host.Run("ADD", "net1", conf(t), "CNI_PATH=").WantOK()
 	host.Run("CHECK", "net1", host.WithPrev(conf(t), added), "CNI_PATH=").WantOK()
 	host.Run("DEL", "net1", conf(t), "CNI_PATH=").WantOK()
+
+	host.Run("ADD", "net1", conf(t, fake(m{"ips": []any{m{"address": "192.0.2.2/24"}}})), "CNI_PATH=").WantOK()
+	if got, want := host.Calls()[0].Path, filepath.Dir(host.Plugin); got != want {
+		t.Errorf("CNI_PATH of the IPAM plugin\nwant the folder of this one, %s\ngot  %q", want, got)
+	}
 }
 
 // ERR-3: the object has cniVersion, code, msg and details, whoever found the error.
@@ -46,6 +53,20 @@ func TestSpecErrorNamesVariable(t *testing.T) {
 func TestSpecVersionEchoes(t *testing.T) {
 	host := harness.NewHost(t)
 	wantText(t, host.Run("VERSION", "", `{"cniVersion": "0.4.0"}`).WantOK().Stdout, `"cniVersion":"0.4.0"`)
+}
+
+// VERSION-1: half a question that never ends is answered as well.
+func TestSpecVersionOfHalfAQuestion(t *testing.T) {
+	host := harness.NewHost(t)
+	r, w, err := os.Pipe()
+	host.Must(err)
+	defer r.Close()
+	defer w.Close() // after the answer
+	_, err = w.WriteString(`{"cniVersion": "0.`)
+	host.Must(err)
+	cmd := host.Command("VERSION", "", "")
+	cmd.Stdin = r
+	wantText(t, host.Finish(cmd).WantOK().Stdout, `"cniVersion":"1.1.0"`)
 }
 
 // CAP-9: CNI_ARGS is not ours alone.
