@@ -1,4 +1,5 @@
-# make build | test | faults | vm-test | load | demo | lint; as root, but for build and lint. README.md says what they show.
+# make build | test | faults | vm-test | load | demo | bench | lint; as root, but for build and lint. README.md says
+# what they show.
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 # What the tests and the demo run beside the plugin, pinned.
@@ -9,6 +10,7 @@ LINT_VERSION := v2.15.0
 PLUGINS := github.com/containernetworking/plugins/plugins
 export CGO_ENABLED := 0
 GOBUILD := go build -trimpath -buildvcs=false
+STRIPPED := -s -w
 # go install into a folder of ours, whatever the caller's environment says
 GOINSTALL = env GOBIN=$(CURDIR)/$(1) GOFLAGS= go install -trimpath
 
@@ -18,10 +20,10 @@ VM_PROGRAMS := $(DEMO_PROGRAMS) qemu-system-x86_64:qemu-system-x86 /boot/vmlinuz
 	/bin/busybox:busybox-static modprobe:kmod
 TEST_PROGRAMS := $(DEMO_PROGRAMS) tc:iproute2 unshare:util-linux strace:strace gcc:gcc,libc6-dev
 
-.PHONY: build test faults vm-test load demo lint tools neighbours clean
+.PHONY: build test faults vm-test load demo bench lint tools neighbours clean
 
 build: ## bin/tap, static
-	$(GOBUILD) -ldflags '-s -w -X main.buildVersion=$(VERSION)' -o bin/tap ./cmd/tap
+	$(GOBUILD) -ldflags '$(STRIPPED) -X main.buildVersion=$(VERSION)' -o bin/tap ./cmd/tap
 
 test: ## unit, race and end-to-end tests
 	@test/root.sh
@@ -60,6 +62,16 @@ demo: ## the plugin's main job on a real namespace
 	@$(MAKE) --no-print-directory build neighbours
 	cd test && $(GOBUILD) -o ../bin/ ./guest ./demo
 	bin/demo
+
+# Fewer runs: make bench BENCH=-quick
+BENCH ?=
+
+bench: ## beside the reference and an empty program: docs/benchmarks.md
+	@test/root.sh
+	@test/packages.sh strace:strace ip:iproute2
+	@$(MAKE) --no-print-directory build neighbours bin/reference/tap
+	cd test && $(GOBUILD) -o ../bin/ ./bench && $(GOBUILD) -ldflags '$(STRIPPED)' -o ../bin/ ./bench/empty
+	bin/bench -docs docs $(BENCH)
 
 lint: bin/golangci-lint
 	bin/golangci-lint run ./...

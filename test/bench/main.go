@@ -1,0 +1,115 @@
+// Bench compares the plugin with the reference's tap plugin and with an empty Go
+// program, side by side on this machine, and writes docs/benchmarks.md with its
+// plots. It needs root, and leaves nothing else behind: the namespaces live as
+// long as this process, its folder is removed at the end.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C kills
+	err := run(ctx, flags())
+	switch {
+	case ctx.Err() != nil:
+		fmt.Fprintln(os.Stderr, "bench: interrupted; nothing was written")
+		os.Exit(130)
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// options say how much is measured, and where the document goes.
+type options struct {
+	docs    string // folder of the document
+	pairs   int
+	slow    int // pairs where one run takes seconds
+	rounds  int // pairs of the crowd of attachments, which are many runs each
+	crowd   int // attachments at a time
+	taps    []int
+	crowds  []int
+	counted int // runs under strace
+}
+
+func flags() options {
+	o := options{slow: 3, rounds: 10, crowd: 64, counted: 5, taps: []int{1, 10, 100, 1000}, crowds: []int{1, 2, 4, 8, 16, 32, 64}}
+	flag.IntVar(&o.pairs, "pairs", 40, "how many `pairs` of runs each case has")
+	flag.StringVar(&o.docs, "docs", "docs", "`folder` that benchmarks.md and its plots go to")
+	quick := flag.Bool("quick", false, "few pairs and small scales, to try the program out")
+	flag.Parse()
+	if *quick {
+		o.pairs, o.slow, o.rounds, o.crowd, o.counted = 6, 1, 2, 8, 3
+		o.taps, o.crowds = []int{1, 10, 100}, []int{1, 2, 4, 8}
+	}
+	return o
+}
+
+func run(ctx context.Context, o options) error {
+	if os.Geteuid() != 0 {
+		return errors.New("run as root: it makes network namespaces and devices")
+	}
+	if o.pairs < 1 {
+		return errors.New("-pairs must be at least 1")
+	}
+	if info, err := os.Stat(o.docs); err != nil || !info.IsDir() {
+		return fmt.Errorf("-docs %s is not a folder", o.docs)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find the programs: %w", err)
+	}
+	// Beside the programs: on a disk as IPAM's store is in earnest, which /tmp often is not.
+	folder, err := os.MkdirTemp(filepath.Dir(self), "bench-")
+	if err != nil {
+		return fmt.Errorf("make a folder for the copies: %w", err)
+	}
+	found, err := measureAll(ctx, o, filepath.Dir(self), folder)
+	if err := errors.Join(err, os.RemoveAll(folder)); err != nil {
+		return err
+	}
+	fmt.Print(found.tables())
+	return found.write(o.docs)
+}
+
+// measureAll measures everything, with the programs of one folder and copies of them in another.
+func measureAll(ctx context.Context, o options, from, folder string) (*report, error) {
+	where, err := describe(from)
+	if err != nil {
+		return nil, err
+	}
+	programs, err := install(from, folder)
+	if err != nil {
+		return nil, err
+	}
+	b := &bench{ctx: ctx, options: o, folder: folder, programs: programs, out: newProgress(os.Stderr)}
+	found := &report{machine: where}
+	for _, part := range []func(*bench, *report) error{
+		comparisons, crowdComparison, counts, tapScale, crowdScale,
+	} {
+		if err := part(b, found); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// bench is what all parts of the measurement share.
+type bench struct {
+	options
+
+	ctx      context.Context //nolint:containedctx // the whole program is one operation
+	folder   string
+	programs programs
+	out      *progress
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// table makes a Markdown table with columns as wide as their widest cell, so that it can be read
+// as text too. The first row is the header.
+func table(rows [][]string) string {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	var b strings.Builder
+	for i, row := range rows {
+		line(&b, row, widths)
+		if i == 0 {
+			for _, width := range widths {
+				b.WriteString("|" + strings.Repeat("-", width+2))
+			}
+			b.WriteString("|\n")
+		}
+	}
+	return b.String()
+}
+
+func line(b *strings.Builder, row []string, widths []int) {
+	for i, cell := range row {
+		b.WriteString("| " + cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+1))
+	}
+	b.WriteString("|\n")
+}
+
+// number has three digits that count, and all before the point.
+func number(x float64) string {
+	switch {
+	case x >= 1000:
+		return whole(x)
+	case x >= 100:
+		return fmt.Sprintf("%.0f", x)
+	case x >= 10:
+		return fmt.Sprintf("%.1f", x)
+	case x >= 0.1:
+		return fmt.Sprintf("%.2f", x)
+	}
+	return fmt.Sprintf("%.4f", x)
+}
+
+// grouped writes 3,500,000.
+func grouped(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	for at := len(digits) - 3; at > 0; at -= 3 {
+		digits = digits[:at] + "," + digits[at:]
+	}
+	return digits
+}
+
+// whole is a count; the median of an even number of counts may lie between two.
+func whole(x float64) string { return grouped(int64(math.Round(x))) }
+
+// String is the median and, in brackets, the quartiles.
+func (s summary) String() string {
+	return fmt.Sprintf("%s (%s–%s)", number(s.median), number(s.low), number(s.high))
+}
+
+// String is the median and, in brackets, the interval; an asterisk says that it is the range of too few.
+func (e estimate) String() string {
+	mark := ""
+	if !e.sure {
+		mark = "*"
+	}
+	return fmt.Sprintf("%s (%s–%s)%s", number(e.median), number(e.low), number(e.high), mark)
+}
+
+func verdict(met bool) string {
+	if met {
+		return "met"
+	}
+	return "missed"
+}
