@@ -37,8 +37,8 @@ func (r *report) write(docs string) error {
 
 func (r *report) figures() []figure {
 	return []figure{
-		{"benchmarks-taps.svg", "ADD in a pod that has taps", "taps in the pod before", r.taps},
-		{"benchmarks-parallel.svg", "ADDs at a time, each in its own pod", "ADDs at a time", r.crowds},
+		{"benchmarks-taps.svg", "ADD, no IPAM, in a pod that has taps already", "taps in the pod before the ADD", r.taps},
+		{"benchmarks-parallel.svg", "ADD, no IPAM, many at a time, each in its own pod", "ADDs at a time", r.crowds},
 	}
 }
 

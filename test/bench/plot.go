@@ -26,7 +26,7 @@ type figure struct {
 func (f figure) write(path string) error {
 	p := plot.New()
 	p.BackgroundColor = color.White // GitHub may be dark
-	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = f.title, f.scale, "one ADD: median, ms"
+	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = f.title, f.scale, "median time of one ADD, ms"
 	f.axes(p)
 	blue, orange := color.RGBA{0x1f, 0x5f, 0xbf, 0xff}, color.RGBA{0xd9, 0x5f, 0x02, 0xff}
 	grey := color.Gray{0xdd}
@@ -65,17 +65,17 @@ func (f figure) axes(p *plot.Plot) {
 	var marks plot.ConstantTicks
 	least, most := math.Inf(1), 0.0
 	for _, at := range f.points {
-		marks = append(marks, plot.Tick{Value: float64(at.at), Label: strconv.Itoa(at.at)})
+		marks = append(marks, plot.Tick{Value: float64(at.at), Label: grouped(int64(at.at))})
 		least, most = min(least, at.tap.median, at.reference.median), max(most, at.tap.median, at.reference.median)
 	}
 	p.X.Tick.Marker = marks
 	p.X.Min, p.X.Max = marks[0].Value, marks[len(marks)-1].Value
 	steps := ladder(least, most)
 	p.Y.Tick.Marker = steps
-	p.Y.Min, p.Y.Max = steps[0].Value, steps[len(steps)-1].Value
+	p.Y.Min, p.Y.Max = steps[0].Value, 2*steps[len(steps)-1].Value // room for the legend
 }
 
-// ladder has the steps 1, 2, 5, 10, … from the last below least to the first above most.
+// ladder has the steps 1, 2, 5, 10, … from the last not above least to the first not below most.
 func ladder(least, most float64) plot.ConstantTicks {
 	var steps plot.ConstantTicks
 	for decade := math.Pow10(int(math.Floor(math.Log10(least)))); ; decade *= 10 {
@@ -108,7 +108,10 @@ func save(p *plot.Plot, path string) error {
 		f.font.Variant, f.font.Size = "Sans", vg.Points(f.size)
 	}
 	canvas := vgsvg.New(18*vg.Centimeter, 11*vg.Centimeter)
-	p.Draw(draw.NewCanvas(canvas, 18*vg.Centimeter, 11*vg.Centimeter))
+	area, margin := draw.New(canvas), vg.Points(10)
+	area.SetColor(p.BackgroundColor)
+	area.Fill(area.Rectangle.Path())
+	p.Draw(draw.Crop(area, margin, -margin, margin, -margin))
 	var svg bytes.Buffer
 	if _, err := canvas.WriteTo(&svg); err != nil {
 		return fmt.Errorf("draw %s: %w", path, err)

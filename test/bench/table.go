@@ -37,16 +37,16 @@ func line(b *strings.Builder, row []string, widths []int) {
 	b.WriteString("|\n")
 }
 
-// number has three digits that count, and all before the point.
+// number has about three digits that count, and all before the point.
 func number(x float64) string {
 	switch {
-	case x >= 1000:
+	case x >= 999.5:
 		return whole(x)
-	case x >= 100:
+	case x >= 99.95:
 		return fmt.Sprintf("%.0f", x)
-	case x >= 10:
+	case x >= 9.995:
 		return fmt.Sprintf("%.1f", x)
-	case x >= 0.1:
+	case x >= 0.0995:
 		return fmt.Sprintf("%.2f", x)
 	}
 	return fmt.Sprintf("%.4f", x)
