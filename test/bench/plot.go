@@ -45,7 +45,7 @@ func (f figure) write(path string) error {
 	} {
 		var xys plotter.XYs
 		for _, at := range f.points {
-			xys = append(xys, plotter.XY{X: float64(at.at), Y: line.of(at).median})
+			xys = append(xys, plotter.XY{X: math.Log10(float64(at.at)), Y: math.Log10(line.of(at).median)})
 		}
 		curve, dots, err := plotter.NewLinePoints(xys)
 		if err != nil {
@@ -59,33 +59,36 @@ func (f figure) write(path string) error {
 	return save(p, path)
 }
 
-// axes makes both axes logarithmic: a mark at each measured place, and at 1, 2, 5, 10, … ms.
+// axes makes both axes logarithmic: a mark at each measured place, and at 1, 2, 5, 10, … ms. They are
+// linear in the logarithm, since with plot.LogScale the library makes room for labels in the wrong places.
 func (f figure) axes(p *plot.Plot) {
-	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
 	var marks plot.ConstantTicks
 	least, most := math.Inf(1), 0.0
 	for _, at := range f.points {
-		marks = append(marks, plot.Tick{Value: float64(at.at), Label: grouped(int64(at.at))})
+		marks = append(marks, plot.Tick{Value: math.Log10(float64(at.at)), Label: grouped(int64(at.at))})
 		least, most = min(least, at.tap.median, at.reference.median), max(most, at.tap.median, at.reference.median)
 	}
 	p.X.Tick.Marker = marks
 	p.X.Min, p.X.Max = marks[0].Value, marks[len(marks)-1].Value
-	steps := ladder(least, most)
+	var steps plot.ConstantTicks
+	for _, step := range ladder(least, 2*most) { // room for the legend
+		steps = append(steps, plot.Tick{Value: math.Log10(step), Label: strconv.FormatFloat(step, 'g', 6, 64)})
+	}
 	p.Y.Tick.Marker = steps
-	p.Y.Min, p.Y.Max = steps[0].Value, 2*steps[len(steps)-1].Value // room for the legend
+	p.Y.Min, p.Y.Max = steps[0].Value, steps[len(steps)-1].Value
 }
 
 // ladder has the steps 1, 2, 5, 10, … from the last not above least to the first not below most.
-func ladder(least, most float64) plot.ConstantTicks {
-	var steps plot.ConstantTicks
+func ladder(least, most float64) []float64 {
+	var steps []float64
 	for decade := math.Pow10(int(math.Floor(math.Log10(least)))); ; decade *= 10 {
 		for _, digit := range []float64{1, 2, 5} {
-			step := plot.Tick{Value: digit * decade, Label: strconv.FormatFloat(digit*decade, 'g', 6, 64)}
-			if step.Value <= least {
+			step := digit * decade
+			if step <= least {
 				steps = nil
 			}
 			steps = append(steps, step)
-			if step.Value >= most {
+			if step >= most {
 				return steps
 			}
 		}
@@ -110,7 +113,7 @@ func save(p *plot.Plot, path string) error {
 	canvas := vgsvg.New(18*vg.Centimeter, 11*vg.Centimeter)
 	area, margin := draw.New(canvas), vg.Points(10)
 	area.SetColor(p.BackgroundColor)
-	area.Fill(area.Rectangle.Path())
+	area.Fill(area.Path())
 	p.Draw(draw.Crop(area, margin, -margin, margin, -margin))
 	var svg bytes.Buffer
 	if _, err := canvas.WriteTo(&svg); err != nil {
