@@ -59,7 +59,7 @@ func (r *report) document() (string, error) {
 	m := r.machine
 	var b strings.Builder
 	if err := page.Execute(&b, map[string]string{
-		"date": m.date, "kernel": m.kernel, "processors": fmt.Sprintf("%d processors (%s)", m.cpus, m.model),
+		"date": m.date, "kernel": m.kernel, "load": m.load, "processors": fmt.Sprintf("%d processors (%s)", m.cpus, m.model),
 		"versions": table([][]string{
 			{"program", "version", "built with"},
 			{"tap", m.tap, m.golang},
@@ -74,7 +74,7 @@ func (r *report) document() (string, error) {
 }
 
 func (r *report) comparedTable() string {
-	rows := [][]string{{"case", "first / second", "ratio", "target", "", "first", "second", "unit", "pairs"}}
+	rows := [][]string{{"case", "first / second", "ratio", "target of the ratio", "", "first", "second", "unit", "pairs"}}
 	for _, c := range r.compared {
 		rows = append(rows, []string{
 			c.what, c.first + " / " + c.second, c.ratio.String(), c.target.text, c.target.verdict(c.ratio),

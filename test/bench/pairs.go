@@ -10,7 +10,13 @@ func runPairs[T any](b *bench, name string, n int, first, second func() (T, erro
 		if err := b.ctx.Err(); err != nil {
 			return nil, nil, err
 		}
-		one, other, err := runPair(i%2 == 1, first, second)
+		var one, other T
+		var err error
+		if i%2 == 0 {
+			one, other, err = inOrder(first, second)
+		} else {
+			other, one, err = inOrder(second, first)
+		}
 		if err != nil {
 			return nil, nil, err
 		}
@@ -23,12 +29,7 @@ func runPairs[T any](b *bench, name string, n int, first, second func() (T, erro
 	return firsts, seconds, nil
 }
 
-// runPair runs both, first and then second, or turned round.
-func runPair[T any](turned bool, first, second func() (T, error)) (T, T, error) {
-	if turned {
-		y, x, err := runPair(false, second, first)
-		return x, y, err
-	}
+func inOrder[T any](first, second func() (T, error)) (T, T, error) {
 	x, err := first()
 	if err != nil {
 		return x, x, err

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -20,7 +21,7 @@ type sample struct {
 // execute runs the program as a runtime does, and returns its standard output. Any exit status
 // but 0 is an error.
 func (c *contender) execute(verb string, stdin *os.File, by ...string) (sample, []byte, error) {
-	line := append(by, c.path)
+	line := slices.Concat(by, []string{c.path})
 	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Env = []string{
 		"CNI_COMMAND=" + verb, "CNI_CONTAINERID=" + c.id, "CNI_NETNS=" + c.pod.ns.Path(), "CNI_IFNAME=" + ifname,

@@ -25,7 +25,7 @@ func tapScale(b *bench, found *report) error {
 			return err
 		}
 		there = n
-		ours, theirs, err := runPairs(b, fmt.Sprintf("ADD beside %d taps", n), b.pairs,
+		ours, theirs, err := runPairs(b, fmt.Sprintf("ADD, no IPAM, taps in the pod: %d", n), b.pairs,
 			func() (sample, error) { return tap.measure(add) },
 			func() (sample, error) { return reference.measure(add) })
 		if err != nil {
