@@ -9,14 +9,13 @@ type comparison struct {
 	target        target // of the ratio first / second
 }
 
-// compared is what a comparison, or that of the crowd, has shown.
+// compared is what a comparison has shown.
 type compared struct {
-	what, first, second string
-	unit                string // of the numbers of both
-	ratio               estimate
-	target              target
-	a, b                summary
-	pairs               int
+	comparison
+
+	ratio estimate
+	unit  string // of the numbers of both
+	a, b  summary
 }
 
 func (b *bench) comparisons() []comparison {
@@ -57,16 +56,21 @@ func (b *bench) compare(c comparison) (compared, error) {
 	defer closePods(pods)
 	first, second := b.newContender(c.first, pods[0], "a"), b.newContender(c.second, pods[1], "b")
 
-	name := c.what + ": " + c.first.name + " / " + c.second.name
-	firsts, seconds, err := runPairs(b, name, c.pairs,
+	firsts, seconds, err := runPairs(b, c.name(), c.pairs,
 		func() (sample, error) { return first.measure(c.job) },
 		func() (sample, error) { return second.measure(c.job) })
 	if err != nil {
 		return compared{}, err
 	}
-	x, y := milliseconds(firsts), milliseconds(seconds)
+	return c.row(milliseconds(firsts), milliseconds(seconds), "ms"), nil
+}
+
+func (c comparison) name() string { return c.what + ": " + c.first.name + " / " + c.second.name }
+
+// row sums up the numbers of all pairs.
+func (c comparison) row(firsts, seconds []float64, unit string) compared {
 	return compared{
-		what: c.what, first: c.first.name, second: c.second.name, unit: "ms",
-		ratio: estimateMedian(ratios(x, y)), target: c.target, a: summarize(x), b: summarize(y), pairs: c.pairs,
-	}, nil
+		comparison: c, unit: unit, ratio: estimateMedian(ratios(firsts, seconds)),
+		a: summarize(firsts), b: summarize(seconds),
+	}
 }

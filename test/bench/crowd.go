@@ -85,27 +85,35 @@ func (all crowd) executeAtOnce(j job, inputs []*os.File) (round, error) {
 	return round{samples, time.Since(began)}, errors.Join(errs...)
 }
 
-// crowdComparison compares attachments per second of a crowd.
-func crowdComparison(b *bench, found *report) error {
+// crowdComparisons compares attachments per second of a crowd.
+func crowdComparisons(b *bench, found *report) error {
 	pods, err := newPods(b.crowd)
 	if err != nil {
 		return err
 	}
 	defer closePods(pods)
 	add := job{verb: "ADD", subnet: ipv4}
-	taps, references := b.newCrowd(b.programs.tap, pods), b.newCrowd(b.programs.reference, pods)
-
 	what := fmt.Sprintf("%d ADDs at a time, host-local IPv4", b.crowd)
-	ours, theirs, err := runPairs(b, what, b.rounds,
-		func() (round, error) { return taps.measure(add) },
-		func() (round, error) { return references.measure(add) })
-	if err != nil {
-		return err
+	for _, c := range []comparison{
+		{what, add, b.programs.tap, b.programs.reference, b.rounds, atLeast(2.5)},
+		{what, add, b.programs.hostLocal, b.programs.reference, b.rounds, target{}},
+	} {
+		row, err := b.compareCrowds(c, pods)
+		if err != nil {
+			return err
+		}
+		found.compared = append(found.compared, row)
 	}
-	x, y := rates(ours), rates(theirs)
-	found.compared = append(found.compared, compared{
-		what: what, first: taps[0].name, second: references[0].name, unit: "per s",
-		ratio: estimateMedian(ratios(x, y)), target: atLeast(2.5), a: summarize(x), b: summarize(y), pairs: b.rounds,
-	})
 	return nil
+}
+
+func (b *bench) compareCrowds(c comparison, pods []*pod) (compared, error) {
+	first, second := b.newCrowd(c.first, pods), b.newCrowd(c.second, pods)
+	firsts, seconds, err := runPairs(b, c.name(), c.pairs,
+		func() (round, error) { return first.measure(c.job) },
+		func() (round, error) { return second.measure(c.job) })
+	if err != nil {
+		return compared{}, err
+	}
+	return c.row(rates(firsts), rates(seconds), "per s"), nil
 }

@@ -77,7 +77,7 @@ func (r *report) comparedTable() string {
 	rows := [][]string{{"case", "first / second", "ratio", "target of the ratio", "", "first", "second", "unit", "pairs"}}
 	for _, c := range r.compared {
 		rows = append(rows, []string{
-			c.what, c.first + " / " + c.second, c.ratio.String(), c.target.text, c.target.verdict(c.ratio),
+			c.what, c.first.name + " / " + c.second.name, c.ratio.String(), c.target.text, c.target.verdict(c.ratio),
 			c.a.String(), c.b.String(), c.unit, fmt.Sprint(c.pairs),
 		})
 	}

@@ -95,7 +95,7 @@ func measureAll(ctx context.Context, o options, from, folder string) (*report, e
 	b := &bench{ctx: ctx, options: o, folder: folder, programs: programs, out: newProgress(os.Stderr)}
 	found := &report{machine: where}
 	for _, part := range []func(*bench, *report) error{
-		comparisons, crowdComparison, counts, tapScale, crowdScale,
+		comparisons, crowdComparisons, counts, tapScale, crowdScale,
 	} {
 		if err := part(b, found); err != nil {
 			return nil, err

@@ -46,8 +46,10 @@ func number(x float64) string {
 		return fmt.Sprintf("%.0f", x)
 	case x >= 9.995:
 		return fmt.Sprintf("%.1f", x)
-	case x >= 0.0995:
+	case x >= 0.9995:
 		return fmt.Sprintf("%.2f", x)
+	case x >= 0.01:
+		return fmt.Sprintf("%.3f", x)
 	}
 	return fmt.Sprintf("%.4f", x)
 }
