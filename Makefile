@@ -69,8 +69,8 @@ BENCH ?=
 bench: ## beside the reference and an empty program: docs/benchmarks.md
 	@test/root.sh
 	@test/packages.sh strace:strace ip:iproute2
-	@$(MAKE) --no-print-directory build neighbours bin/reference/tap
-	cd test && $(GOBUILD) -o ../bin/ ./bench && $(GOBUILD) -ldflags '$(STRIPPED)' -o ../bin/ ./bench/empty
+	@$(MAKE) --no-print-directory build tools
+	cd test && $(GOBUILD) -o ../bin/ ./bench
 	bin/bench -docs docs $(BENCH)
 
 lint: bin/golangci-lint
@@ -83,6 +83,7 @@ CHAINED := bin/bridge bin/ptp bin/bandwidth bin/sbr bin/tuning
 # What the tests run beside the plugin.
 tools: neighbours $(CHAINED) bin/cnitool bin/reference/tap
 	cd test && $(GOBUILD) -o ../bin/ ./guest && $(GOBUILD) -o ../bin/fake ./fakeipam
+	cd test && $(GOBUILD) -ldflags '$(STRIPPED)' -o ../bin/ ./bench/empty # a start of Go, and nothing else
 	$(GOBUILD) -tags shortlimit -o bin/short/tap ./cmd/tap # the plugin, with less patience for IPAM
 
 neighbours: bin/host-local bin/static
