@@ -91,7 +91,7 @@ var verdicts = []struct {
 	{tuntap.ErrNoDriver, codeDevice, "load the driver: modprobe tun (and mknod /dev/net/tun c 10 200 where udev does not make it)"},
 	{tuntap.ErrLacks, codeDevice, "this needs a newer kernel, or a configuration without multiQueue"},
 	{errIntruder, types.ErrTryAgainLater, "a process in the namespace opens taps that are not its own; the tap was deleted"},
-	{selinux.ErrLabel, codeLabel, "selinuxContext must be a context that the policy knows, and under which the plugin may execute itself"},
+	{selinux.ErrLabel, codeLabel, "selinuxContext must be a context that the policy knows, and under which the plugin may execute itself and make a tap: the audit log (ausearch -m AVC) names what was denied, docs/selinux.md what to allow"},
 	{errNoBridge, codeBridge, "make the bridge in the container's namespace first: another plugin of the chain, or the image's own set-up"},
 	{errNoBridging, codeBridge, "load the driver: modprobe bridge"},
 	{ipam.ErrNotFound, codeIPAM, "install the IPAM plugin into one of the folders of CNI_PATH, which the message lists"},

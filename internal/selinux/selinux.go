@@ -19,8 +19,8 @@ import (
 	"tap/internal/tuntap"
 )
 
-// ErrLabel is in the chain where the kernel does not take the label, or the
-// policy does not let the plugin execute itself under it.
+// ErrLabel is in the chain where the kernel does not take the label, or the policy
+// does not let the plugin execute itself, or make a tap, under it.
 var ErrLabel = errors.New("SELinux label refused")
 
 // childCommand is the first argument that makes this program the child.
@@ -54,11 +54,12 @@ func CreateTap(tun *tuntap.File, o tuntap.Options, label string) error {
 	inherited := os.NewFile(uintptr(fd), tuntap.Path)
 	defer inherited.Close() // only ever written through ioctls: nothing can be lost
 	cmd.ExtraFiles = []*os.File{inherited}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	// No PDEATHSIG, which the kernel clears where an exec changes the label. A child that
+	// outlives us ends all the same, and with it the device.
 
 	result := make(chan error, 1)
 	go func() {
-		// The label is the thread's, and PDEATHSIG watches it: nobody else may use it meanwhile.
+		// The label is the thread's: nobody else may use it meanwhile.
 		runtime.LockOSThread()
 		err := startLabelled(cmd, label)
 		if errors.Is(err, errStillLabelled) {
@@ -71,7 +72,7 @@ func CreateTap(tun *tuntap.File, o tuntap.Options, label string) error {
 		runtime.UnlockOSThread()
 		result <- err
 	}()
-	return childError(<-result, tun)
+	return childError(<-result, tun, label)
 }
 
 // errStillLabelled: the label could not be taken off the thread again.
@@ -113,19 +114,32 @@ func setExecLabel(label string) error {
 
 // childError tells what went wrong in the child, whose exit status is the errno:
 // the policy may have replaced its standard error by the null device.
-func childError(err error, tun *tuntap.File) error {
+func childError(err error, tun *tuntap.File, label string) error {
 	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() <= 0 {
+	if !errors.As(err, &exit) {
+		return err
+	}
+	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signal() == unix.SIGSEGV {
+		// too late for execve to fail (Linux 6.12, fs/exec.c, bprm_execve)
+		return fmt.Errorf("%w: %q may not read or map the plugin's file: %w", ErrLabel, label, err)
+	}
+	if exit.ExitCode() <= 0 {
 		return err
 	}
 	errno := unix.Errno(exit.ExitCode())
+	step := "TUNSETIFF"
 	if _, nameErr := tun.Name(); nameErr == nil {
-		return fmt.Errorf("set owner and group under the label: %w", errno)
+		step = "set owner and group"
 	}
-	if errno == unix.EBUSY {
-		return fmt.Errorf("TUNSETIFF under the label: %w; %w", errno, tuntap.ErrExists)
+	switch errno {
+	case unix.EBUSY:
+		return fmt.Errorf("TUNSETIFF under %q: %w; %w", label, errno, tuntap.ErrExists)
+	case unix.ENOTTY: // the null device in its place (security/selinux/hooks.c, flush_unauthorized_files)
+		return fmt.Errorf("%w: %q may not use the plugin's open %s: %w", ErrLabel, label, tuntap.Path, errno)
+	case unix.EACCES, unix.EPERM: // a refused capability is EPERM
+		return fmt.Errorf("%w: %s under %q: %w", ErrLabel, step, label, errno)
 	}
-	return fmt.Errorf("TUNSETIFF under the label: %w", errno)
+	return fmt.Errorf("%s under %q: %w", step, label, errno)
 }
 
 func childArgs(o tuntap.Options) []string {

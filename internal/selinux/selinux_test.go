@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"reflect"
 	"strconv"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -93,23 +94,35 @@ func TestChildErrorIsTheErrnoOfItsExitStatus(t *testing.T) {
 	tests := []struct {
 		name  string
 		errno unix.Errno
-		taken bool
+		cause error // in the chain
 	}{
-		{"forbidden", unix.EPERM, false},
-		{"name taken", unix.EBUSY, true},
-		{"largest that a tap's ioctls return", unix.EBADFD, false},
+		{"forbidden", unix.EACCES, ErrLabel},
+		{"capability refused", unix.EPERM, ErrLabel},
+		{"device withheld", unix.ENOTTY, ErrLabel},
+		{"name taken", unix.EBUSY, tuntap.ErrExists},
+		{"largest that a tap's ioctls return", unix.EBADFD, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			exit := exec.Command("sh", "-c", "exit "+strconv.Itoa(int(tt.errno))).Run()
-			got := childError(exit, tun)
-			if !errors.Is(got, tt.errno) {
-				t.Errorf("childError\nwant %v in the chain\ngot  %v", tt.errno, got)
+			got := childError(exit, tun, "a:b:c:s0")
+			if !errors.Is(got, tt.errno) || !strings.Contains(got.Error(), `"a:b:c:s0"`) {
+				t.Errorf("childError\nwant %v in the chain, and the label\ngot  %v", tt.errno, got)
 			}
-			if taken := errors.Is(got, tuntap.ErrExists); taken != tt.taken {
-				t.Errorf("%v in the chain\nwant %v\ngot  %v", tuntap.ErrExists, tt.taken, got)
+			for _, cause := range []error{ErrLabel, tuntap.ErrExists} {
+				if is, want := errors.Is(got, cause), errors.Is(tt.cause, cause); is != want {
+					t.Errorf("%v in the chain of %v\nwant %v\ngot  %v", cause, got, want, is)
+				}
 			}
 		})
+	}
+}
+
+// What execve can no longer refuse ends the child by a signal.
+func TestChildErrorOfAFileThatMayNotBeMapped(t *testing.T) {
+	ended := exec.Command("sh", "-c", "kill -SEGV $$").Run()
+	if got := childError(ended, tuntap.Inherited(-1), "a:b:c:s0"); !errors.Is(got, ErrLabel) || !errors.Is(got, ended) {
+		t.Errorf("childError\nwant %v and %v in the chain\ngot  %v", ErrLabel, ended, got)
 	}
 }
 
@@ -118,7 +131,7 @@ func TestChildErrorOfWhatIsNoExitStatus(t *testing.T) {
 	cause := errors.New("because")
 	for name, err := range map[string]error{"none": nil, "killed": killed, "not even started": cause} {
 		t.Run(name, func(t *testing.T) {
-			if got := childError(err, tuntap.Inherited(-1)); !errors.Is(got, err) {
+			if got := childError(err, tuntap.Inherited(-1), "a:b:c:s0"); !errors.Is(got, err) || errors.Is(got, ErrLabel) {
 				t.Errorf("childError\nwant %v\ngot  %v", err, got)
 			}
 		})
