@@ -17,7 +17,7 @@ GOINSTALL = env GOBIN=$(CURDIR)/$(1) GOFLAGS= go install -trimpath
 # Programs of the distribution, with the Debian packages that have them.
 DEMO_PROGRAMS := ip:iproute2 ping:iputils-ping
 VM_PROGRAMS := $(DEMO_PROGRAMS) qemu-system-x86_64:qemu-system-x86 /boot/vmlinuz-*-cloud-amd64:linux-image-cloud-amd64 \
-	/bin/busybox:busybox-static modprobe:kmod
+	/bin/busybox:busybox-static modprobe:kmod secilc:secilc
 TEST_PROGRAMS := $(DEMO_PROGRAMS) tc:iproute2 unshare:util-linux strace:strace gcc:gcc,libc6-dev
 
 .PHONY: build test faults vm-test load demo bench lint tools neighbours clean
@@ -82,7 +82,7 @@ CHAINED := bin/bridge bin/ptp bin/bandwidth bin/sbr bin/tuning
 
 # What the tests run beside the plugin.
 tools: neighbours $(CHAINED) bin/cnitool bin/reference/tap
-	cd test && $(GOBUILD) -o ../bin/ ./guest && $(GOBUILD) -o ../bin/fake ./fakeipam
+	cd test && $(GOBUILD) -o ../bin/ ./guest ./vm/confined && $(GOBUILD) -o ../bin/fake ./fakeipam
 	cd test && $(GOBUILD) -ldflags '$(STRIPPED)' -o ../bin/ ./bench/empty # a start of Go, and nothing else
 	$(GOBUILD) -tags shortlimit -o bin/short/tap ./cmd/tap # the plugin, with less patience for IPAM
 

@@ -38,6 +38,7 @@ type call struct {
 	Stdin                                        json.RawMessage
 	NetnsInode                                   string // of the namespace that the plugin itself runs in
 	ExecLabel                                    string // /proc/self/attr/exec
+	Label                                        string // /proc/self/attr/current
 	Descriptors                                  []string
 	Pid, Parent                                  int
 }
@@ -147,10 +148,6 @@ func record(store, verb string, stdin []byte) error {
 	if err != nil {
 		return err
 	}
-	label, err := os.ReadFile("/proc/self/attr/exec")
-	if err != nil {
-		label = []byte(err.Error()) // a kernel without LSM has nothing to tell
-	}
 	entries, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		return err
@@ -158,7 +155,7 @@ func record(store, verb string, stdin []byte) error {
 	c := call{
 		Verb: verb, ContainerID: os.Getenv("CNI_CONTAINERID"), IfName: os.Getenv("CNI_IFNAME"),
 		Netns: os.Getenv("CNI_NETNS"), Args: os.Getenv("CNI_ARGS"), Path: os.Getenv("CNI_PATH"),
-		Stdin: stdin, NetnsInode: netns, ExecLabel: strings.TrimRight(string(label), "\x00\n"), Pid: os.Getpid(), Parent: os.Getppid(),
+		Stdin: stdin, NetnsInode: netns, ExecLabel: label("exec"), Label: label("current"), Pid: os.Getpid(), Parent: os.Getppid(),
 	}
 	for _, e := range entries {
 		target, err := os.Readlink("/proc/self/fd/" + e.Name())
@@ -177,4 +174,13 @@ func record(store, verb string, stdin []byte) error {
 	defer f.Close()
 	_, err = f.Write(append(line, '\n'))
 	return err
+}
+
+// label is one of the process's; a kernel without LSM has nothing but an error to tell.
+func label(which string) string {
+	text, err := os.ReadFile("/proc/self/attr/" + which)
+	if err != nil {
+		return err.Error()
+	}
+	return strings.TrimRight(string(text), "\x00\n")
 }
