@@ -19,7 +19,7 @@ type count map[string]int
 // scheduling is the Go runtime's own affair, and differs from run to run.
 var scheduling = []string{
 	"futex", "nanosleep", "mmap", "munmap", "madvise", "clone", "clone3", "gettid", "getpid", "tgkill", "sched_yield", "epoll_pwait",
-	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack", "restart_syscall", "total",
+	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack", "restart_syscall", "sched_getaffinity", "pread64", "total",
 }
 
 // An ADD makes these calls more than a Go program that prints a line. One more has

@@ -1,0 +1,116 @@
+//go:build amd64
+
+package vm
+
+import (
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"tap/test/harness"
+)
+
+// programs that the end-to-end tests run, beside busybox.
+var programs = []string{"ip", "tc", "bridge", "ping", "unshare", "readlink", "sh", "strace"}
+
+// modules that the tests need: this kernel has nearly everything as a module.
+var modules = []string{
+	"tun", "bridge", "veth", "ifb", "dummy", "8021q", "sch_tbf", "sch_ingress", "cls_u32", "cls_matchall", "act_mirred", "act_police", "sch_fq", "sch_prio",
+}
+
+// compile builds a test package as one static program.
+func compile(t *testing.T, pkg string) string {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), filepath.Base(pkg)+".test")
+	cmd := exec.Command("go", "test", "-c", "-o", out, pkg)
+	cmd.Dir = filepath.Join(harness.BinDir(t), "..", "test")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("compile %s: %v: %s", pkg, err, text)
+	}
+	return out
+}
+
+// program adds a program of this machine with its shared libraries.
+func (r *initramfs) program(name string) {
+	r.t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		path = filepath.Join("/usr/sbin", name)
+	}
+	r.copy("/usr/bin/"+name, path)
+	out, err := exec.Command("ldd", path).Output()
+	if err != nil {
+		return // a static one
+	}
+	for _, field := range strings.Fields(string(out)) {
+		if strings.HasPrefix(field, "/") {
+			r.copy(field, field)
+		}
+	}
+}
+
+// tree adds a folder of the project under /src.
+func (r *initramfs) tree(root string, wanted func(path string) bool) {
+	r.t.Helper()
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !wanted(path) {
+			return err
+		}
+		name, err := filepath.Rel(root, path)
+		if err == nil {
+			r.copy("/src/"+name, path)
+		}
+		return err
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// testMachine is a machine that has the compiled tests, the plugin, and what they run.
+func testMachine(t *testing.T, packages ...string) *machine {
+	t.Helper()
+	r := newInitramfs(t, "testdata/kernel-init", modules...)
+	for _, name := range programs {
+		r.program(name)
+	}
+	r.copy("/bin/sh", "/usr/bin/dash")
+	for _, file := range []string{"/etc/passwd", "/etc/group", "/etc/nsswitch.conf"} {
+		r.copy(file, file)
+	}
+	root := filepath.Join(harness.BinDir(t), "..")
+	r.tree(root, func(path string) bool {
+		for _, folder := range []string{"bin/tap", "bin/short", "bin/guest", "bin/fake", "bin/host-local", "bin/static", "bin/bridge", "bin/ptp",
+			"bin/bandwidth", "bin/sbr", "bin/tuning", "bin/cnitool", "bin/reference/tap", "docs/", "examples/", "schema/", "README.md", "internal/", "test/e2e/"} {
+			if strings.HasPrefix(path, filepath.Join(root, folder)) && !strings.HasPrefix(path, filepath.Join(root, "bin/golangci-lint")) {
+				return true
+			}
+		}
+		return false
+	})
+	for _, pkg := range packages {
+		r.copy("/tests/"+filepath.Base(pkg), compile(t, pkg))
+	}
+	m := start(t, exec.Command("nice", append([]string{"-n", "0"}, append(qemuArgs(t, r.file(), ""), "-m", "2048")...)...))
+	m.await(t, "MACHINE READY")
+	return m
+}
+
+func TestSecondKernel(t *testing.T) {
+	harness.NeedRoot(t)
+	m := testMachine(t, "./e2e")
+	run := os.Getenv("E2E")
+	if run == "" {
+		run = "."
+	}
+	if _, err := m.stdin.Write([]byte("cd /src/test/e2e && TAP_BIN=/src/bin CI=true /tests/e2e -test.v -test.parallel 2 -test.run '" + run + "'\n")); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range m.await(t, "MACHINE DONE") {
+		t.Log(line)
+	}
+}
