@@ -59,7 +59,7 @@ func (r *report) document() (string, error) {
 	m := r.machine
 	var b strings.Builder
 	if err := page.Execute(&b, map[string]string{
-		"date": m.date, "kernel": m.kernel, "load": m.load, "processors": fmt.Sprintf("%d processors (%s)", m.cpus, m.model),
+		"date": m.date, "kernel": m.kernel, "others": fmt.Sprintf("%.0f %%", m.others), "processors": fmt.Sprintf("%d processors (%s)", m.cpus, m.model),
 		"versions": table([][]string{
 			{"program", "version", "built with"},
 			{"tap", m.tap, m.golang},

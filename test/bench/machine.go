@@ -18,7 +18,7 @@ import (
 type machine struct {
 	date, kernel, model string
 	cpus                int
-	load                string // average of the last minute, before the measurement
+	others              float64 // percentage of processor time that was not ours
 	golang              string
 	tap, reference      string // versions
 	referenceGo         string
@@ -36,11 +36,6 @@ func describe(programs string) (machine, error) {
 	if m.model, m.cpus, err = processors(); err != nil {
 		return m, err
 	}
-	load, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		return m, fmt.Errorf("read the load average: %w", err)
-	}
-	m.load, _, _ = strings.Cut(string(load), " ")
 	if m.tap, err = ownVersion(filepath.Join(programs, "tap")); err != nil {
 		return m, err
 	}

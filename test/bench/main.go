@@ -94,6 +94,10 @@ func measureAll(ctx context.Context, o options, from, folder string) (*report, e
 	}
 	b := &bench{ctx: ctx, options: o, folder: folder, programs: programs, out: newProgress(os.Stderr)}
 	found := &report{machine: where}
+	before, err := readUsage()
+	if err != nil {
+		return nil, err
+	}
 	for _, part := range []func(*bench, *report) error{
 		comparisons, crowdComparisons, counts, tapScale, crowdScale,
 	} {
@@ -101,6 +105,11 @@ func measureAll(ctx context.Context, o options, from, folder string) (*report, e
 			return nil, err
 		}
 	}
+	after, err := readUsage()
+	if err != nil {
+		return nil, err
+	}
+	found.machine.others = others(before, after)
 	return found, nil
 }
 
