@@ -21,6 +21,8 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(vmsWith(`"prevResult": {"interfaces": [{"name": "net1"}], "ips": [{"address": "::1/128", "interface": -1}]}`)), "", "net1", strings.Repeat("f", 111))
 	f.Add([]byte(vmsWith(`"tapName": "tap0", "args": {"cni": {"mac": "02:00:00:00:00:02"}}, `+prevNet1)), "MAC=02:00:00:00:00:03", "net1", "0123")
 	f.Add([]byte(vmsWith(`"tapName": "net1", "bridge": "br0", "isolated": true, "promiscMode": true, "promisc": true, "allmulti": true`)), "", "net1", "0")
+	f.Add([]byte(vmsWith(`"bridge": "br0", "vlan": 4094, "vlanTrunk": [{"id": 1}, {"minID": 2, "maxID": 4094}], "preserveDefaultVlan": false`)), "", "net1", "0")
+	f.Add([]byte(vmsWith(`"vlan": 0, "vlanTrunk": [{"id": 4095, "minID": 2}, null], "preserveDefaultVlan": true`)), "", "net1", "0")
 	f.Add([]byte(vmsWith(`"bandwidth": {"ingressRate": 1000000000000000, "ingressBurst": 4294967295, "egressRate": 8, "egressBurst": 640000}`)), "", "net1", "0")
 	f.Add([]byte(vmsWith(`"runtimeConfig": {"bandwidth": {"ingressRate": 0, "egressRate": 7, "egressBurst": 639999}}, "bandwidth": {}`)), "", "net1", "0")
 	f.Add([]byte(vmsWith(`"netnsDirs": ["/run/docker/netns", "/"], "tapName": "..", "promiscMode": false, "promisc": true`)), "", "net1", "0")
@@ -79,6 +81,7 @@ func wantWithinLimits(t *testing.T, conf *Config) {
 		{"CNI_IFNAME", kernelTakes(conf.IfName)},
 		{"tapName", kernelTakes(tap.Name) && (tap.Name == conf.IfName || conf.PrevResult != nil)},
 		{"isolated", !tap.Isolated || tap.Bridge != ""},
+		{"vlan", portVLANs(tap.VLANs) && (tap.VLANs.Native == 0 || tap.Bridge != "")},
 		{"bandwidth", withinLimits(tap.Bandwidth.Ingress) && withinLimits(tap.Bandwidth.Egress)},
 		{"netnsDirs", !slices.ContainsFunc(conf.NetnsDirs, leadsElsewhere)},
 		{"mtu", tap.MTU == 0 || tap.MTU >= 68 && tap.MTU <= 65521},
@@ -99,6 +102,18 @@ func wantWithinLimits(t *testing.T, conf *Config) {
 
 func withinLimits(limit Limit) bool {
 	return limit == Limit{} || limit.Rate >= 8 && limit.Rate <= 1e15 && limit.Burst >= 640e3 && limit.Burst < 8*(1<<32-1)
+}
+
+// portVLANs says whether each VLAN of a port is there once, in order, and none without a native one.
+func portVLANs(v VLANs) bool {
+	last := -1 // the next range begins one further, or there would be no gap
+	for _, r := range v.Tagged {
+		if r.First < 1 || r.First > r.Last || r.Last > 4094 || r.First <= last+1 && last > 0 || v.Native >= r.First && v.Native <= r.Last {
+			return false
+		}
+		last = r.Last
+	}
+	return v.Native > 0 && v.Native <= 4094 || v.Native == 0 && len(v.Tagged) == 0 && !v.DropDefault
 }
 
 // leadsElsewhere says whether a path may not be what it looks like.

@@ -102,10 +102,7 @@ func (in *stdin) isolated(bridge string) (bool, error) {
 		return false, err
 	}
 	if isolated && bridge == "" {
-		return false, &KeyError{
-			Key: "isolated", Value: "true", Allowed: "true together with bridge",
-			Err: errors.New("it is a setting of a bridge's port, and the tap is none"),
-		}
+		return false, needsBridge("isolated", in.Isolated)
 	}
 	return isolated, nil
 }

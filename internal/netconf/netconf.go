@@ -46,6 +46,7 @@ type Tap struct {
 	Label      string           // SELinux context under which the device is created; empty: the plugin's own
 	Bridge     string           // bridge whose port the tap becomes; empty: none
 	Isolated   bool             // the port reaches no other isolated port of the bridge
+	VLANs      VLANs            // of the port; the zero value: those of any new port
 	TxQueueLen int              // packets; 0: the kernel's default
 	Promisc    bool             // IFF_PROMISC
 	AllMulti   bool             // IFF_ALLMULTI
@@ -65,6 +66,9 @@ type stdin struct {
 	SELinuxContext json.RawMessage `json:"selinuxContext"`
 	Bridge         json.RawMessage `json:"bridge"`
 	Isolated       json.RawMessage `json:"isolated"`
+	VLAN           json.RawMessage `json:"vlan"`
+	VLANTrunk      json.RawMessage `json:"vlanTrunk"`
+	PreserveVLAN   json.RawMessage `json:"preserveDefaultVlan"`
 	TxQueueLen     json.RawMessage `json:"txQueueLen"`
 	PromiscMode    json.RawMessage `json:"promiscMode"` // as the bridge plugin calls it
 	Promisc        json.RawMessage `json:"promisc"`     // as the tuning plugin calls it
@@ -204,6 +208,9 @@ func (in *stdin) tap(args *Args) (Tap, error) {
 		return t, err
 	}
 	if t.Isolated, err = in.isolated(t.Bridge); err != nil {
+		return t, err
+	}
+	if t.VLANs, err = in.vlans(t.Bridge); err != nil {
 		return t, err
 	}
 	if t.TxQueueLen, err = in.txQueueLen(); err != nil {

@@ -49,6 +49,7 @@ func TestParseEveryKey(t *testing.T) {
 	got := mustParse(t, callOf(vmsWith(`
 		"multiQueue": true, "mtu": 9000, "mac": "02:00:00:12:34:56", "owner": 0, "group": 107,
 		"selinuxContext": "system_u:system_r:container_t:s0", "bridge": "br0", "isolated": true, "txQueueLen": 500,
+		"vlan": 100, "vlanTrunk": [{"id": 7}, {"minID": 200, "maxID": 300}], "preserveDefaultVlan": false,
 		"promiscMode": true, "allmulti": true, "tapName": "net1", "netnsDirs": ["/run/docker/netns"],
 		"bandwidth": {"ingressRate": 8000, "ingressBurst": 640000, "egressRate": 9000, "egressBurst": 650000},
 		"ipam": {"type": "host-local", "ranges": []}, "dns": {"nameservers": ["10.0.0.53"], "search": ["example.org"]}`)))
@@ -59,6 +60,7 @@ func TestParseEveryKey(t *testing.T) {
 			Name: "net1", MultiQueue: true, MTU: 9000, MAC: net.HardwareAddr{2, 0, 0, 0x12, 0x34, 0x56},
 			Owner: ptr(uint32(0)), Group: ptr(uint32(107)),
 			Label: "system_u:system_r:container_t:s0", Bridge: "br0", Isolated: true, TxQueueLen: 500,
+			VLANs:   VLANs{Native: 100, Tagged: []VLANRange{{7, 7}, {200, 300}}, DropDefault: true},
 			Promisc: true, AllMulti: true,
 			Bandwidth: Bandwidth{Ingress: Limit{Rate: 8000, Burst: 640000}, Egress: Limit{Rate: 9000, Burst: 650000}},
 		},
@@ -75,11 +77,13 @@ func TestParseKeysInAnyCase(t *testing.T) {
 	got := mustParse(t, callOf(vmsWith(`
 		"MULTIQUEUE": true, "Mtu": 1400, "MAC": "02:00:00:00:00:01", "OWNER": 1, "gRoup": 2, "selinuxcontext": "a:b:c:d",
 		"Bridge": "br0", "ISOLATED": true, "txqueuelen": 7, "promiscmode": true, "PROMISC": true, "allMulti": true, "TAPNAME": "net1",
+		"VLAN": 5, "VlanTrunk": [{"ID": 6}, {"minid": 8, "MAXID": 9}], "preservedefaultvlan": false,
 		"Bandwidth": {"INGRESSRATE": 8, "ingressburst": 640000}, "netnsdirs": ["/n"], "IPAM": {"TYPE": "static"}, "Dns": {"DOMAIN": "example.org"}`)))
 
 	want := Tap{
 		Name: "net1", MultiQueue: true, MTU: 1400, MAC: net.HardwareAddr{2, 0, 0, 0, 0, 1}, Owner: ptr(uint32(1)), Group: ptr(uint32(2)),
 		Label: "a:b:c:d", Bridge: "br0", Isolated: true, TxQueueLen: 7, Promisc: true, AllMulti: true,
+		VLANs:     VLANs{Native: 5, Tagged: []VLANRange{{6, 6}, {8, 9}}, DropDefault: true},
 		Bandwidth: Bandwidth{Ingress: Limit{Rate: 8, Burst: 640000}},
 	}
 	if !reflect.DeepEqual(got.Tap, want) {
@@ -91,7 +95,7 @@ func TestParseKeysInAnyCase(t *testing.T) {
 }
 
 func TestParseUnknownKeysAreAccepted(t *testing.T) {
-	got := mustParse(t, callOf(vmsWith(`"capabilities": {"mac": true}, "cni.dev/valid-attachments": 5, "": null, "vlan": "whatever"`)))
+	got := mustParse(t, callOf(vmsWith(`"capabilities": {"mac": true}, "cni.dev/valid-attachments": 5, "": null, "vhost": "whatever"`)))
 
 	if want := (Tap{Name: "net1"}); !reflect.DeepEqual(got.Tap, want) {
 		t.Errorf("Tap\nwant %+v\ngot  %+v", want, got.Tap)
@@ -209,7 +213,7 @@ func TestParseDelReadsOnlyWhatDelActsOn(t *testing.T) {
 	call := callOf(vmsWith(`
 		"mtu": "huge", "mac": 7, "owner": -1, "group": {}, "multiQueue": "yes", "bridge": "a/b", "txQueueLen": 0,
 		"selinuxContext": 1, "dns": [], "args": 1, "runtimeConfig": 1, "ipam": {"type": "host-local"},
-		"isolated": 1, "promiscMode": true, "promisc": false, "allmulti": 1, "bandwidth": 1, "netnsDirs": 1, "cni.dev/valid-attachments": 1,
+		"isolated": 1, "vlan": -1, "vlanTrunk": 1, "preserveDefaultVlan": 1, "promiscMode": true, "promisc": false, "allmulti": 1, "bandwidth": 1, "netnsDirs": 1, "cni.dev/valid-attachments": 1,
 		"prevResult": {"cniVersion": "1.1.0", "interfaces": [{"name": "net1", "sandbox": "/run/netns/pod"}]}`))
 	call.Args = "nonsense"
 	call.IfName = "eth%d"
@@ -431,6 +435,8 @@ func TestParseStatusRefusesWhatEveryADDWould(t *testing.T) {
 	tests := []struct{ members, key, value, allowed string }{
 		{`"mtu": 67`, "mtu", "67", "68 to 65521"},
 		{`"isolated": true`, "isolated", "true", "together with bridge"},
+		{`"vlan": 5`, "vlan", "5", "together with bridge"},
+		{`"vlanTrunk": [{}]`, "vlanTrunk[0]", "{}", "minID and maxID"},
 		{`"promiscMode": true, "promisc": false`, "promisc", "false", "one of the two"},
 		{`"allmulti": 1`, "allmulti", "1", "true or false"},
 		{`"tapName": "a/b"`, "tapName", `"a/b"`, "interface name"},

@@ -52,7 +52,7 @@ func TestSchemaIsOne(t *testing.T) {
 // What an editor shows for a key: each has a description, and what is proposed is right.
 func TestSchemaExplainsEveryKey(t *testing.T) {
 	defs := decoded(t, readFile(t, schemaFile)).(m)["$defs"].(m)
-	for _, name := range []string{"list", "entry", "tap", "bandwidth", "attachments"} {
+	for _, name := range []string{"list", "entry", "tap", "bandwidth", "trunkEntry", "attachments"} {
 		explains(t, "/$defs/"+name, defs[name].(m))
 	}
 }
@@ -117,7 +117,7 @@ func TestSchemaSaysWhere(t *testing.T) {
 		{"0.3.1", `{"cniVersion": "0.3.1", "name": "a", "plugins": [{"type": "tap"}]}`, ""},
 		{"0.4.0", `{"cniVersion": "0.4.0", "name": "a", "plugins": [{"type": "tap"}]}`, ""},
 		{"every key of a list", `{"cniVersion": "1.1.0", "cniVersions": ["0.4.0", "1.2.0"], "name": "a", "disableCheck": true, "disableGC": "true", "loadOnlyInlinedPlugins": "false", "plugins": [{"type": "tap"}]}`, ""},
-		{"unknown keys", `{"cniVersion": "1.1.0", "name": "a", "vlan": 5, "plugins": [{"type": "tap", "vlan": 5}]}`, ""},
+		{"unknown keys", `{"cniVersion": "1.1.0", "name": "a", "vhost": 5, "plugins": [{"type": "tap", "vhost": 5}]}`, ""},
 		{"null in an entry", `{"cniVersion": "1.1.0", "name": "a", "plugins": [{"type": "tap", "cniVersion": null, "name": null}]}`, ""},
 		{"chained, another plugin's keys", `{"cniVersion": "1.1.0", "name": "a", "plugins": [{"type": "ptp", "mtu": "any", "ipam": 5}, {"type": "tap", "tapName": "tap0"}]}`, ""},
 		{"without the tap", `{"cniVersion": "1.1.0", "name": "a", "plugins": [{"type": "bridge", "isolated": true}]}`, ""},
@@ -195,6 +195,21 @@ func TestSchemaAgreesWithThePlugin(t *testing.T) {
 		},
 		{`"isolated": VALUE`, []string{`false`, `null`}, []string{`true`, `"false"`, `0`}},
 		{`"isolated": true, "bridge": VALUE`, []string{`"br0"`, `"b"`}, []string{`""`, `null`}},
+		{`"vlan": VALUE`, []string{`0`, `null`}, []string{`5`, `-1`, `4095`, `"0"`}},
+		{`"bridge": "br0", "vlan": VALUE`, []string{`0`, `1`, `4094`, `null`}, []string{`-1`, `4095`, `5.5`, `"5"`, `[5]`}},
+		{`"vlan": 5, "bridge": VALUE`, []string{`"br0"`}, []string{`""`, `null`}},
+		{`"vlanTrunk": VALUE`, []string{`[]`, `null`}, []string{`[{"id": 5}]`, `5`}},
+		{
+			`"bridge": "br0", "vlanTrunk": VALUE`,
+			[]string{`[]`, `null`, `[{"id": 1}, {"id": 4094}]`, `[{"minID": 1, "maxID": 4094}]`, `[{"id": 5, "minID": 7, "maxID": 9}]`, `[{"id": 5, "minID": null, "maxID": null}]`, `[{"id": null, "minID": 7, "maxID": 7}]`},
+			[]string{
+				`5`, `{"id": 5}`, `[5]`, `[null]`, `[{}]`, `[{"id": null}]`, `[{"id": 0}]`, `[{"id": 4095}]`, `[{"id": "5"}]`, `[{"id": 5.5}]`,
+				`[{"minID": 5}]`, `[{"maxID": 5}]`, `[{"id": 5, "minID": 5}]`, `[{"id": 5, "maxID": 5}]`, `[{"minID": 5, "maxID": null}]`,
+				`[{"minID": 0, "maxID": 5}]`, `[{"minID": 5, "maxID": 4095}]`, `[{"id": 5, "max": 7}]`, `[{"id": 5}, {}]`,
+			},
+		},
+		{`"preserveDefaultVlan": VALUE`, []string{`true`, `null`}, []string{`false`, `"true"`, `1`}},
+		{`"bridge": "br0", "preserveDefaultVlan": VALUE`, []string{`true`, `false`, `null`}, []string{`"true"`, `1`}},
 		{`"promiscMode": VALUE`, []string{`true`, `false`, `null`}, []string{`"true"`, `1`}},
 		{`"promisc": VALUE`, []string{`true`, `false`, `null`}, []string{`"true"`, `1`}},
 		{`"promiscMode": true, "promisc": VALUE`, []string{`true`, `null`}, []string{`false`}},
@@ -241,7 +256,7 @@ func TestSchemaAgreesWithThePlugin(t *testing.T) {
 		{`"prevResult": VALUE`, []string{`null`, `{}`, `{"cniVersion": "1.1.0", "ips": []}`}, []string{`[]`, `"none"`}},
 		{`"capabilities": VALUE`, []string{`null`, `{}`, `{"mac": true, "ips": true, "bandwidth": false, "portMappings": true}`, `{"mac": null, "ips": null, "bandwidth": null}`}, nil},
 		{`"cni.dev/valid-attachments": VALUE`, []string{`null`, `[]`, `[{"containerID": "a", "ifname": "b"}]`}, nil},
-		{`"vlan": VALUE`, []string{`null`, `5`}, nil},
+		{`"vhost": VALUE`, []string{`null`, `5`}, nil},
 	} {
 		for _, value := range c.taken {
 			wantVerdicts(t, strings.ReplaceAll(c.members, "VALUE", value), true, true)
@@ -260,6 +275,7 @@ func TestSchemaKnowsLessThanThePlugin(t *testing.T) {
 		{`"mtu": 15e2`, "to a schema it is an integer"},
 		{`"bridge": "éééééééé"`, "a schema counts characters, the kernel bytes"},
 		{`"bridge": "à"`, "one of its bytes, 0xa0, is white space to the kernel"},
+		{`"bridge": "br0", "vlanTrunk": [{"minID": 7, "maxID": 5}]`, "a schema does not compare values"},
 		{`"tapName": "tap0"`, "the runtime adds the prevResult without which it is an error"},
 		{`"prevResult": {"ips": "all"}`, "runtimes write results, the CNI library judges them"},
 	} {
