@@ -17,7 +17,7 @@ type Settings struct {
 	MAC        net.HardwareAddr
 	TxQueueLen int  // packets
 	Master     int  // index of the bridge whose port it becomes
-	Isolated   bool // as a port of that bridge it reaches no other isolated one
+	Port       Port // what that bridge makes of it
 	Promisc    bool // IFF_PROMISC
 	AllMulti   bool // IFF_ALLMULTI
 	ARPNotify  bool // announce the addresses whenever the link comes up (sysctl arp_notify)
@@ -28,12 +28,12 @@ const ipv4DevconfARPNotify = 22
 
 // Configure applies all settings and brings the device up, in one request. The
 // kernel stops at the first that it refuses and keeps those before it; the
-// error names it. (A port that is to be isolated takes two more: it comes up when
-// it is.)
+// error names it. (A port that its bridge shall not treat as a new one takes more
+// requests: it comes up when that is arranged.)
 // Source: Linux 6.12, net/core/rtnetlink.c, do_setlink.
 func (c *Conn) Configure(index int, s Settings) error {
-	if s.Isolated {
-		return c.configureIsolated(index, s)
+	if !s.Port.asNew() {
+		return c.configurePort(index, s)
 	}
 	if err := c.setLink(index, s.flags()|unix.IFF_UP, s.attributes()...); err != nil {
 		return fmt.Errorf("set %s: %w", c.refused(index, s), err)
@@ -41,12 +41,12 @@ func (c *Conn) Configure(index int, s Settings) error {
 	return nil
 }
 
-func (c *Conn) configureIsolated(index int, s Settings) error {
+func (c *Conn) configurePort(index int, s Settings) error {
 	if err := c.setLink(index, s.flags(), s.attributes()...); err != nil {
 		return fmt.Errorf("set %s: %w", c.refused(index, s), err)
 	}
-	if err := c.isolate(index); err != nil {
-		return fmt.Errorf("set isolated: %w", err)
+	if err := c.setPort(index, s.Port); err != nil {
+		return err
 	}
 	if err := c.setLink(index, unix.IFF_UP, s.announcement()...); err != nil {
 		return fmt.Errorf("set link up: %w", err)
@@ -106,19 +106,6 @@ func (c *Conn) setLink(index int, flags uint32, attrs ...*nl.RtAttr) error {
 	return err
 }
 
-// isolate needs a port: the setting belongs to the bridge (net/bridge/br_netlink.c, br_setport).
-func (c *Conn) isolate(index int) error {
-	req := nl.NewNetlinkRequest(unix.RTM_SETLINK, unix.NLM_F_ACK)
-	msg := nl.NewIfInfomsg(unix.AF_BRIDGE)
-	msg.Index = int32(index)
-	req.AddData(msg)
-	port := nl.NewRtAttr(unix.IFLA_PROTINFO|unix.NLA_F_NESTED, nil)
-	port.AddRtAttr(nl.IFLA_BRPORT_ISOLATED, nl.Uint8Attr(1))
-	req.AddData(port)
-	_, err := c.execute(req, 0)
-	return err
-}
-
 func (s Settings) flags() uint32 {
 	flags := uint32(0)
 	if s.Promisc {
@@ -147,7 +134,7 @@ func (s Settings) attributes() []*nl.RtAttr {
 	if s.Master != 0 {
 		attrs = append(attrs, nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(s.Master))))
 	}
-	if !s.Isolated { // that one is not up yet
+	if s.Port.asNew() { // another is not up yet
 		attrs = append(attrs, s.announcement()...)
 	}
 	return attrs
@@ -178,7 +165,7 @@ func (c *Conn) refused(index int, s Settings) string {
 		return fmt.Sprintf("mtu %d", s.MTU)
 	case link.Alias != s.Alias:
 		return fmt.Sprintf("alias %q", s.Alias)
-	case !link.Up && !s.Isolated:
+	case !link.Up && s.Port.asNew():
 		return "link up"
 	case link.Master != s.Master:
 		return fmt.Sprintf("master %d", s.Master)

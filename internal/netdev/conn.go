@@ -177,6 +177,13 @@ func u8(b []byte) uint8 {
 	return b[0]
 }
 
+func u16(b []byte) uint16 {
+	if len(b) < 2 {
+		return 0
+	}
+	return binary.NativeEndian.Uint16(b)
+}
+
 func u32(b []byte) uint32 {
 	if len(b) < 4 {
 		return 0

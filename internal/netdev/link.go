@@ -24,11 +24,12 @@ type Link struct {
 	Promisc    bool   // IFF_PROMISC
 	AllMulti   bool   // IFF_ALLMULTI
 	MAC        net.HardwareAddr
-	MTU        int  // bytes
-	TxQueueLen int  // packets
-	Master     int  // index of the bridge whose port it is; 0: none
-	Isolated   bool // a port that reaches no other isolated port of its bridge
-	Tun        *Tun // nil: not a device of /dev/net/tun
+	MTU        int     // bytes
+	TxQueueLen int     // packets
+	Master     int     // index of the bridge whose port it is; 0: none
+	Isolated   bool    // a port that reaches no other isolated port of its bridge
+	Tun        *Tun    // nil: not a device of /dev/net/tun
+	Bridge     *Bridge // nil: not a bridge
 }
 
 // Tun is what only a device of /dev/net/tun has (Linux 6.12,
@@ -41,6 +42,12 @@ type Tun struct {
 	Disabled   int     // attached and disabled; likewise
 	Owner      *uint32 // nil: none set, which netlink tells from root by leaving it out
 	Group      *uint32
+}
+
+// Bridge is what only a bridge has (Linux 6.12, net/bridge/br_netlink.c, br_fill_info).
+type Bridge struct {
+	FiltersVLANs bool
+	DefaultVLAN  int // of a new port, its PVID and untagged; 0: it gets none
 }
 
 // IsTap says whether it is a layer 2 device of /dev/net/tun.
@@ -174,14 +181,19 @@ func (l *Link) parseInfo(value []byte) error {
 			l.Isolated = u8(attribute(attr.Value, nl.IFLA_BRPORT_ISOLATED)) != 0
 		}
 	}
-	if l.Kind != "tun" {
-		return nil
+	switch l.Kind {
+	case "tun":
+		tunAttrs, err := nl.ParseRouteAttr(data)
+		if err != nil {
+			return err
+		}
+		l.Tun = parseTun(tunAttrs)
+	case "bridge":
+		l.Bridge = &Bridge{
+			FiltersVLANs: u8(attribute(data, nl.IFLA_BR_VLAN_FILTERING)) != 0,
+			DefaultVLAN:  int(u16(attribute(data, nl.IFLA_BR_VLAN_DEFAULT_PVID))),
+		}
 	}
-	tunAttrs, err := nl.ParseRouteAttr(data)
-	if err != nil {
-		return err
-	}
-	l.Tun = parseTun(tunAttrs)
 	return nil
 }
 

@@ -38,9 +38,23 @@ func attr8(kind int, value uint8) *nl.RtAttr   { return nl.NewRtAttr(kind, []byt
 func attr32(kind int, value uint32) *nl.RtAttr { return nl.NewRtAttr(kind, nl.Uint32Attr(value)) }
 
 func TestParseLink(t *testing.T) {
-	bridgeInfo := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
-	bridgeInfo.AddRtAttr(unix.IFLA_INFO_KIND, nl.ZeroTerminated("bridge"))
-	bridgeInfo.AddRtAttr(unix.IFLA_INFO_DATA, []byte{8, 0, 1, 0, 1, 0, 0, 0}) // must not be read as a tun's
+	bridgeInfo := func(data ...*nl.RtAttr) *nl.RtAttr {
+		info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
+		info.AddRtAttr(unix.IFLA_INFO_KIND, nl.ZeroTerminated("bridge"))
+		all := info.AddRtAttr(unix.IFLA_INFO_DATA, []byte{8, 0, 1, 0, 1, 0, 0, 0}) // must not be read as a tun's
+		for _, attr := range data {
+			all.AddChild(attr)
+		}
+		return info
+	}
+	portInfo := func(attrs ...*nl.RtAttr) *nl.RtAttr {
+		info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
+		data := info.AddRtAttr(nl.IFLA_INFO_SLAVE_DATA, nil)
+		for _, attr := range attrs {
+			data.AddChild(attr)
+		}
+		return info
+	}
 	tests := []struct {
 		name string
 		msg  []byte
@@ -64,7 +78,12 @@ func TestParseLink(t *testing.T) {
 			Link{Index: 8, Kind: "tun", Tun: &Tun{}}},
 		{"multi-queue, not persistent", newlink(9, 0, tunInfo(attr8(nl.IFLA_TUN_MULTI_QUEUE, 1), attr8(nl.IFLA_TUN_PERSIST, 0))),
 			Link{Index: 9, Kind: "tun", Tun: &Tun{MultiQueue: true}}},
-		{"bridge", newlink(3, 0, bridgeInfo), Link{Index: 3, Kind: "bridge"}},
+		{"bridge of a kernel without VLAN filtering", newlink(3, 0, bridgeInfo(attr8(nl.IFLA_BR_VLAN_FILTERING, 0))), Link{Index: 3, Kind: "bridge", Bridge: &Bridge{}}},
+		{"bridge that filters VLANs", newlink(3, 0, bridgeInfo(attr8(nl.IFLA_BR_VLAN_FILTERING, 1), nl.NewRtAttr(nl.IFLA_BR_VLAN_DEFAULT_PVID, nl.Uint16Attr(4094)))),
+			Link{Index: 3, Kind: "bridge", Bridge: &Bridge{FiltersVLANs: true, DefaultVLAN: 4094}}},
+		{"bridge without a default VLAN", newlink(3, 0, bridgeInfo(attr8(nl.IFLA_BR_VLAN_FILTERING, 1), nl.NewRtAttr(nl.IFLA_BR_VLAN_DEFAULT_PVID, nl.Uint16Attr(0)))),
+			Link{Index: 3, Kind: "bridge", Bridge: &Bridge{FiltersVLANs: true}}},
+		{"port of a bridge", newlink(5, 0, portInfo(attr8(nl.IFLA_BRPORT_ISOLATED, 1))), Link{Index: 5, Isolated: true}},
 		{"name without its NUL", newlink(5, 0, nl.NewRtAttr(unix.IFLA_IFNAME, []byte("eth0"))), Link{Index: 5, Name: "eth0"}},
 		{"numbers too short read as zero", newlink(5, 0, nl.NewRtAttr(unix.IFLA_MTU, []byte{1, 2}), tunInfo(nl.NewRtAttr(nl.IFLA_TUN_TYPE, nil))),
 			Link{Index: 5, Kind: "tun", Tun: &Tun{}}},

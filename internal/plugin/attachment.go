@@ -163,7 +163,7 @@ func (t *tap) configure() error {
 		ARPNotify:  t.conf.IPAM != "",
 	}
 	if t.bridge != nil {
-		settings.Master, settings.Isolated = t.bridge.Index, asked.Isolated
+		settings.Master, settings.Port.Isolated = t.bridge.Index, asked.Isolated
 	}
 	if err := t.conn.Configure(t.link.Index, settings); err != nil {
 		return about(errDevice, fmt.Errorf("configure tap %q: %w", t.conf.Tap.Name, err))

@@ -1,0 +1,51 @@
+package netdev
+
+import (
+	"fmt"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// Port is how a bridge treats one of its ports. The zero value is how it treats a new one.
+type Port struct {
+	Isolated bool        // it reaches no other isolated port
+	VLANs    []VLANRange // that it gets beside those of a new port
+	DropVLAN int         // of those, one that is taken from it; 0: none
+}
+
+// asNew says whether the bridge need not be told anything.
+func (p Port) asNew() bool { return !p.Isolated && len(p.VLANs) == 0 && p.DropVLAN == 0 }
+
+// setPort needs a port: all this belongs to the bridge.
+func (c *Conn) setPort(index int, p Port) error {
+	if p.Isolated {
+		if err := c.isolate(index); err != nil {
+			return fmt.Errorf("set isolated: %w", err)
+		}
+	}
+	if len(p.VLANs) > 0 {
+		if err := c.addVLANs(index, p.VLANs); err != nil {
+			return fmt.Errorf("set VLANs of the port: %w", err)
+		}
+	}
+	if p.DropVLAN != 0 {
+		if err := c.deleteVLAN(index, p.DropVLAN); err != nil {
+			return fmt.Errorf("remove VLAN %d of the port: %w", p.DropVLAN, err)
+		}
+	}
+	return nil
+}
+
+// isolate: Linux 6.12, net/bridge/br_netlink.c, br_setport.
+func (c *Conn) isolate(index int) error {
+	req := nl.NewNetlinkRequest(unix.RTM_SETLINK, unix.NLM_F_ACK)
+	msg := nl.NewIfInfomsg(unix.AF_BRIDGE)
+	msg.Index = int32(index)
+	req.AddData(msg)
+	port := nl.NewRtAttr(unix.IFLA_PROTINFO|unix.NLA_F_NESTED, nil)
+	port.AddRtAttr(nl.IFLA_BRPORT_ISOLATED, nl.Uint8Attr(1))
+	req.AddData(port)
+	_, err := c.execute(req, 0)
+	return err
+}

@@ -1,0 +1,146 @@
+package netdev
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// VLANRange are VLANs of a bridge's port, from First to Last, both included, 1 to 4094.
+type VLANRange struct {
+	First, Last int
+	PVID        bool // frames that come in without a tag are its: of a single VLAN, and of one only
+	Untagged    bool // its frames go out without their tag
+}
+
+// ErrNoVLANFiltering is in the chain where the kernel was built without
+// CONFIG_BRIDGE_VLAN_FILTERING.
+var ErrNoVLANFiltering = errors.New("the kernel has no VLAN filtering")
+
+// FilterVLANs has a bridge look at the VLANs of its ports.
+// Source: Linux 6.12, net/bridge/br_netlink.c, br_changelink; br_private.h,
+// br_vlan_filter_toggle, for a kernel without it.
+func (c *Conn) FilterVLANs(bridge string) error {
+	req := nl.NewNetlinkRequest(unix.RTM_NEWLINK, unix.NLM_F_ACK) // RTM_SETLINK passes over IFLA_LINKINFO
+	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
+	req.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(bridge)))
+	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
+	info.AddRtAttr(unix.IFLA_INFO_KIND, nl.NonZeroTerminated("bridge"))
+	info.AddRtAttr(unix.IFLA_INFO_DATA, nil).AddRtAttr(nl.IFLA_BR_VLAN_FILTERING, nl.Uint8Attr(1))
+	req.AddData(info)
+	_, err := c.execute(req, 0)
+	switch {
+	case errors.Is(err, unix.EOPNOTSUPP):
+		return fmt.Errorf("bridge %q: set vlan_filtering: %w: %w", bridge, ErrNoVLANFiltering, err)
+	case err != nil:
+		return fmt.Errorf("bridge %q: set vlan_filtering: %w", bridge, notFound(err))
+	}
+	return nil
+}
+
+// addVLANs gives VLANs to a port, beside those that it has. A PVID takes the place of
+// another, which stays as a VLAN.
+func (c *Conn) addVLANs(port int, ranges []VLANRange) error {
+	return c.changeVLANs(unix.RTM_SETLINK, port, ranges)
+}
+
+// deleteVLAN takes a VLAN from a port; one that it does not have is no error.
+func (c *Conn) deleteVLAN(port, vlan int) error {
+	return c.changeVLANs(unix.RTM_DELLINK, port, []VLANRange{{First: vlan, Last: vlan}})
+}
+
+// changeVLANs needs a port: its VLANs belong to the bridge. One message has them all.
+// Source: Linux 6.12, net/bridge/br_netlink.c, br_setlink, br_dellink, br_afspec.
+func (c *Conn) changeVLANs(verb, port int, ranges []VLANRange) error {
+	req := nl.NewNetlinkRequest(verb, unix.NLM_F_ACK)
+	msg := nl.NewIfInfomsg(unix.AF_BRIDGE)
+	msg.Index = int32(port)
+	req.AddData(msg)
+	req.AddData(vlanSpec(ranges))
+	_, err := c.execute(req, 0)
+	return err
+}
+
+// vlanSpec is the attribute that lists VLANs, as struct bridge_vlan_info
+// (include/uapi/linux/if_bridge.h): two of them for a range (Linux 6.12,
+// net/bridge/br_netlink.c, br_process_vlan_info).
+func vlanSpec(ranges []VLANRange) *nl.RtAttr {
+	spec := nl.NewRtAttr(unix.IFLA_AF_SPEC|unix.NLA_F_NESTED, nil)
+	add := func(flags uint16, vlan int) {
+		info := nl.BridgeVlanInfo{Flags: flags, Vid: uint16(vlan)}
+		spec.AddRtAttr(nl.IFLA_BRIDGE_VLAN_INFO, info.Serialize())
+	}
+	for _, r := range ranges {
+		flags := uint16(0)
+		if r.PVID {
+			flags |= nl.BRIDGE_VLAN_INFO_PVID
+		}
+		if r.Untagged {
+			flags |= nl.BRIDGE_VLAN_INFO_UNTAGGED
+		}
+		if r.First == r.Last {
+			add(flags, r.First)
+			continue
+		}
+		add(flags|nl.BRIDGE_VLAN_INFO_RANGE_BEGIN, r.First)
+		add(flags|nl.BRIDGE_VLAN_INFO_RANGE_END, r.Last)
+	}
+	return spec
+}
+
+// PortVLANs reads the VLANs of a bridge's port, in ascending order. A device that is
+// no port, or a kernel without VLAN filtering, has none.
+// Source: Linux 6.12, net/core/rtnetlink.c, rtnl_bridge_getlink, which only lists;
+// net/bridge/br_netlink.c, br_fill_ifvlaninfo_compressed.
+func (c *Conn) PortVLANs(port int) ([]VLANRange, error) {
+	ports, err := dump(func() ([][]byte, error) {
+		req := nl.NewNetlinkRequest(unix.RTM_GETLINK, unix.NLM_F_DUMP)
+		req.AddData(nl.NewIfInfomsg(unix.AF_BRIDGE))
+		req.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(nl.RTEXT_FILTER_BRVLAN_COMPRESSED)))
+		return c.execute(req, unix.RTM_NEWLINK)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the VLANs of bridges' ports: %w", err)
+	}
+	var list []VLANRange
+	for _, msg := range ports {
+		if len(msg) < unix.SizeofIfInfomsg {
+			return nil, fmt.Errorf("list the VLANs of bridges' ports: message of %d bytes", len(msg))
+		}
+		if nl.DeserializeIfInfomsg(msg).Index != int32(port) {
+			continue
+		}
+		ranges, err := parseVLANs(attribute(msg[unix.SizeofIfInfomsg:], unix.IFLA_AF_SPEC))
+		if err != nil {
+			return nil, fmt.Errorf("read the VLANs of device %d: %w", port, err)
+		}
+		list = append(list, ranges...)
+	}
+	return list, nil
+}
+
+// parseVLANs is vlanSpec's way back.
+func parseVLANs(spec []byte) ([]VLANRange, error) {
+	attrs, err := nl.ParseRouteAttr(spec)
+	if err != nil {
+		return nil, err
+	}
+	var list []VLANRange
+	for _, attr := range attrs {
+		if attr.Attr.Type != nl.IFLA_BRIDGE_VLAN_INFO {
+			continue // of tunnels, for example
+		}
+		if len(attr.Value) < nl.SizeofBridgeVlanInfo {
+			return nil, fmt.Errorf("bridge_vlan_info of %d bytes", len(attr.Value))
+		}
+		info := nl.DeserializeBridgeVlanInfo(attr.Value)
+		if last := len(list) - 1; info.Flags&nl.BRIDGE_VLAN_INFO_RANGE_END != 0 && last >= 0 {
+			list[last].Last = int(info.Vid)
+			continue
+		}
+		list = append(list, VLANRange{First: int(info.Vid), Last: int(info.Vid), PVID: info.PortVID(), Untagged: info.EngressUntag()})
+	}
+	return list, nil
+}

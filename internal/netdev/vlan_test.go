@@ -1,0 +1,88 @@
+package netdev
+
+import (
+	"encoding/binary"
+	"reflect"
+	"testing"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// vlanInfos are attributes of struct bridge_vlan_info, flags and number each.
+func vlanInfos(pairs ...[2]uint16) []byte {
+	var data []byte
+	for _, pair := range pairs {
+		value := binary.NativeEndian.AppendUint16(nil, pair[0])
+		value = binary.NativeEndian.AppendUint16(value, pair[1])
+		data = append(data, nl.NewRtAttr(nl.IFLA_BRIDGE_VLAN_INFO, value).Serialize()...)
+	}
+	return data
+}
+
+// Flags as include/uapi/linux/if_bridge.h has them.
+const (
+	pvid, untagged     = 1 << 1, 1 << 2
+	rangeBegin         = 1 << 3
+	rangeEnd           = 1 << 4
+	pvidUntagged       = pvid | untagged
+	untaggedFrom, upTo = untagged | rangeBegin, untagged | rangeEnd
+)
+
+func TestVLANsThereAndBack(t *testing.T) {
+	tests := []struct {
+		name   string
+		ranges []VLANRange
+		wire   []byte
+	}{
+		{"none", nil, nil},
+		{"access port", []VLANRange{{First: 100, Last: 100, PVID: true, Untagged: true}}, vlanInfos([2]uint16{pvidUntagged, 100})},
+		{"trunk", []VLANRange{{First: 1, Last: 1, PVID: true, Untagged: true}, {First: 5, Last: 5}}, vlanInfos([2]uint16{pvidUntagged, 1}, [2]uint16{0, 5})},
+		{"all of them in one message", []VLANRange{{First: 1, Last: 4094}}, vlanInfos([2]uint16{rangeBegin, 1}, [2]uint16{rangeEnd, 4094})},
+		{"range without tag", []VLANRange{{First: 5, Last: 6, Untagged: true}}, vlanInfos([2]uint16{untaggedFrom, 5}, [2]uint16{upTo, 6})},
+		{"PVID with tag", []VLANRange{{First: 7, Last: 7, PVID: true}}, vlanInfos([2]uint16{pvid, 7})},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			attr := vlanSpec(tt.ranges).Serialize()
+			if got := attribute(attr, unix.IFLA_AF_SPEC); string(got) != string(tt.wire) {
+				t.Errorf("vlanSpec\nwant %x\ngot  %x", tt.wire, got)
+			}
+			if got, err := parseVLANs(tt.wire); err != nil || !reflect.DeepEqual(got, tt.ranges) {
+				t.Errorf("parseVLANs\nwant %+v\ngot  %+v, %v", tt.ranges, got, err)
+			}
+		})
+	}
+}
+
+func TestParseVLANsOdd(t *testing.T) {
+	tunnel := nl.NewRtAttr(nl.IFLA_BRIDGE_VLAN_TUNNEL_INFO, []byte{1, 2, 3, 4}).Serialize()
+	tests := []struct {
+		name string
+		spec []byte
+		want []VLANRange
+	}{
+		{"a tunnel's", append(tunnel, vlanInfos([2]uint16{0, 5})...), []VLANRange{{First: 5, Last: 5}}},
+		{"the end of a range without its beginning", vlanInfos([2]uint16{rangeEnd, 5}), []VLANRange{{First: 5, Last: 5}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got, err := parseVLANs(tt.spec); err != nil || !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("parseVLANs\nwant %+v\ngot  %+v, %v", tt.want, got, err)
+			}
+		})
+	}
+}
+
+func TestParseVLANsBrokenIsAnError(t *testing.T) {
+	for name, spec := range map[string][]byte{
+		"too short":          nl.NewRtAttr(nl.IFLA_BRIDGE_VLAN_INFO, []byte{1, 2}).Serialize(),
+		"claiming 200 bytes": {200, 0, 2, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got, err := parseVLANs(spec); err == nil {
+				t.Errorf("parseVLANs\nwant an error\ngot  %+v", got)
+			}
+		})
+	}
+}
