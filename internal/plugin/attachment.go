@@ -102,7 +102,7 @@ func (t *tap) open() error {
 	if t.conn, err = netdev.Dial(); err != nil {
 		return about(errDevice, err)
 	}
-	if t.bridge, err = findBridge(t.conn, t.conf.Tap.Bridge); err != nil {
+	if t.bridge, err = findBridge(t.conn, t.conf.Tap); err != nil {
 		return err
 	}
 	if t.file, err = tuntap.Open(); err != nil {
@@ -163,7 +163,7 @@ func (t *tap) configure() error {
 		ARPNotify:  t.conf.IPAM != "",
 	}
 	if t.bridge != nil {
-		settings.Master, settings.Port.Isolated = t.bridge.Index, asked.Isolated
+		settings.Master, settings.Port = t.bridge.Index, portOf(asked, t.bridge)
 	}
 	if err := t.conn.Configure(t.link.Index, settings); err != nil {
 		return about(errDevice, fmt.Errorf("configure tap %q: %w", t.conf.Tap.Name, err))

@@ -88,7 +88,7 @@ func TestDeleteUnseenWithoutADeviceAsksNobody(t *testing.T) {
 }
 
 func TestFindBridgeOfNoNameAsksNobody(t *testing.T) {
-	link, err := findBridge(nil, "")
+	link, err := findBridge(nil, netconf.Tap{})
 	if link != nil || err != nil {
 		t.Errorf("findBridge\nwant nil, no error\ngot  %v, %v", link, err)
 	}

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 
+	"tap/internal/netconf"
 	"tap/internal/netdev"
 )
 
 // findBridge finds the bridge whose port the tap shall become; nil where none is asked for.
-func findBridge(conn *netdev.Conn, name string) (*netdev.Link, error) {
+func findBridge(conn *netdev.Conn, asked netconf.Tap) (*netdev.Link, error) {
+	name := asked.Bridge
 	if name == "" {
 		return nil, nil
 	}
@@ -20,8 +22,11 @@ func findBridge(conn *netdev.Conn, name string) (*netdev.Link, error) {
 		}
 		return nil, about(errDevice, fmt.Errorf("bridge %q: %w", name, err))
 	}
-	if link.Kind != "bridge" {
+	if link.Bridge == nil {
 		return nil, fmt.Errorf("bridge %q: %w: the interface of that name is none", name, errNoBridge)
+	}
+	if asked.VLANs.Native != 0 && !link.Bridge.FiltersVLANs {
+		return nil, fmt.Errorf("bridge %q: %w", name, errNoFiltering)
 	}
 	return link, nil
 }

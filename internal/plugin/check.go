@@ -67,6 +67,7 @@ type observation struct {
 	addresses []net.IPNet
 	routes    []netdev.RouteEntry
 	shaping   shaping
+	vlans     []netdev.VLANRange // of the port; read where VLANs are asked for
 }
 
 // observe runs on a thread in the container's namespace.
@@ -101,6 +102,11 @@ func observe(conf *netconf.Config) (observation, error) {
 	for _, link := range links {
 		if link.Index == seen.link.Master {
 			seen.master = link.Name
+		}
+	}
+	if conf.Tap.VLANs.Native != 0 {
+		if seen.vlans, err = conn.PortVLANs(seen.link.Index); err != nil {
+			return seen, err
 		}
 	}
 	if seen.shaping, err = observeShaping(conn, conf, seen.link, links); err != nil {
@@ -156,6 +162,7 @@ func compareLink(conf *netconf.Config, seen observation) []string {
 			d.want("bridge", fmt.Sprintf("%q", seen.bridge.Name), fmt.Sprintf("%q", seen.master))
 		default:
 			d.want("isolated", conf.Tap.Isolated, link.Isolated)
+			d.wantVLANs(conf.Tap.VLANs, seen.bridge.Bridge, seen.vlans)
 		}
 	}
 	if conf.Tap.Promisc {

@@ -10,6 +10,7 @@ import (
 
 	"tap/internal/ipam"
 	"tap/internal/netconf"
+	"tap/internal/netdev"
 	"tap/internal/netns"
 	"tap/internal/selinux"
 	"tap/internal/tuntap"
@@ -24,7 +25,7 @@ const (
 	codeLayer3      uint = 103 // the kernel refused an address or a route
 	codeCheck       uint = 104 // CHECK found differences
 	codeLabel       uint = 105 // the SELinux label was refused
-	codeBridge      uint = 106 // there is no such bridge
+	codeBridge      uint = 106 // there is no such bridge, or it does not filter VLANs
 	codeInterrupted uint = 107 // told to end by a signal
 	codeUnforeseen  uint = 108 // none of the others
 	codeBandwidth   uint = 109 // the kernel refused to limit the bandwidth
@@ -33,6 +34,7 @@ const (
 // Causes that only this package knows.
 var (
 	errNoBridge    = errors.New("no such bridge in the namespace")
+	errNoFiltering = errors.New("vlan and vlanTrunk need a bridge that filters VLANs, and this one does not")
 	errIntruder    = errors.New("somebody else attached to the tap before its owner was set")
 	errDifferences = errors.New("not as it was made")
 	errInterrupted = errors.New("interrupted by a signal")
@@ -68,8 +70,9 @@ func (e *subjectError) Unwrap() []error { return []error{e.error, e.subject} }
 
 // Advice that several verdicts give.
 const (
-	needNetns   = "CNI_NETNS must lead to a network namespace that exists, such as /run/netns/NAME or /proc/PID/ns/net"
-	mayTryAgain = "what was done is undone, unless the message says otherwise; the runtime may try again"
+	needNetns     = "CNI_NETNS must lead to a network namespace that exists, such as /run/netns/NAME or /proc/PID/ns/net"
+	needFiltering = "let the bridge filter VLANs: ip link set BRIDGE type bridge vlan_filtering 1, in the container's namespace; where that is not supported, the kernel was built without CONFIG_BRIDGE_VLAN_FILTERING, and needs it"
+	mayTryAgain   = "what was done is undone, unless the message says otherwise; the runtime may try again"
 )
 
 // verdicts give the CNI code and the operator's next step for the first cause
@@ -94,6 +97,8 @@ var verdicts = []struct {
 	{selinux.ErrLabel, codeLabel, "selinuxContext must be a context that the policy knows, and under which the plugin may execute itself and make a tap: the audit log (ausearch -m AVC) names what was denied, docs/selinux.md what to allow"},
 	{errNoBridge, codeBridge, "make the bridge in the container's namespace first: another plugin of the chain, or the image's own set-up"},
 	{errNoBridging, codeBridge, "load the driver: modprobe bridge"},
+	{errNoFiltering, codeBridge, needFiltering},
+	{netdev.ErrNoVLANFiltering, codeBridge, needFiltering},
 	{ipam.ErrNotFound, codeIPAM, "install the IPAM plugin into one of the folders of CNI_PATH, which the message lists"},
 	{ipam.ErrTimeLimit, codeIPAM, "the IPAM plugin hangs: find out what it waits for (a lock, a server that does not answer); its own words are on standard error, in the runtime's log"},
 	{ipam.ErrSelf, types.ErrInvalidNetworkConfig, "ipam.type must name an IPAM plugin such as host-local, static or dhcp"},

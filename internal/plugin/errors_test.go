@@ -10,6 +10,7 @@ import (
 
 	"tap/internal/ipam"
 	"tap/internal/netconf"
+	"tap/internal/netdev"
 	"tap/internal/netns"
 	"tap/internal/selinux"
 	"tap/internal/tuntap"
@@ -69,6 +70,8 @@ func TestCNIErrorCodes(t *testing.T) {
 		{"differences", fmt.Errorf("%w: %w", errDifferences, cause), 104, "again"},
 		{"label", fmt.Errorf("%w: %w", selinux.ErrLabel, cause), 105, "selinuxContext"},
 		{"no bridge", fmt.Errorf("%w: %w", errNoBridge, cause), 106, "bridge"},
+		{"bridge that does not filter VLANs", fmt.Errorf("bridge %q: %w", "br0", errNoFiltering), 106, "ip link set BRIDGE type bridge vlan_filtering 1"},
+		{"kernel that cannot filter VLANs", about(errDevice, netdev.ErrNoVLANFiltering), 106, "CONFIG_BRIDGE_VLAN_FILTERING"},
 		{"signal", fmt.Errorf("%w: %w", errInterrupted, cause), 107, "undone"},
 		{"signal while IPAM ran", &ipam.Error{Plugin: "fake", Verb: "ADD", Err: fmt.Errorf("%w: %w", ipam.ErrInterrupted, cause)}, 107, "undone"},
 

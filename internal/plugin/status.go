@@ -92,6 +92,9 @@ func tryBridge(trial *netconf.Config, sandbox *netns.Sandbox) error {
 	if errors.Is(err, unix.EOPNOTSUPP) {
 		return about(errNoBridging, err)
 	}
+	if err == nil && trial.Tap.VLANs.Native != 0 {
+		err = conn.FilterVLANs(trial.Tap.Bridge)
+	}
 	return about(errDevice, err)
 }
 
