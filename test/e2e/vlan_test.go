@@ -1,10 +1,13 @@
 package e2e
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"tap/test/harness"
 )
@@ -141,6 +144,77 @@ func everyOtherVLANShown() string {
 	return shown
 }
 
+// What is asked of the kernel for a port, in its order: the port comes up last, and
+// one message has all its VLANs.
+func TestAddPortComesUpLast(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		keys []m
+		want string
+	}{
+		{"isolated", []m{{"isolated": true}}, "set port, up"},
+		{"VLANs", []m{{"vlan": 100, "preserveDefaultVlan": false}, everyOtherVLAN()}, "set port, delete VLANs, up"},
+		{"both", []m{{"vlan": 100, "isolated": true}}, "set port, set port, up"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			host := harness.NewHost(t)
+			filters := filteringBridge(t, host)
+			traced := host.Trace(host.Command("ADD", "net1", conf(t, append(c.keys, m{"bridge": "br0"})...)), harness.Fault{Calls: []uint64{unix.SYS_SENDTO}})
+			want := c.want
+			if !filters && c.name != "isolated" {
+				want = ""
+				traced.WantError(codeBridge, filterKernel)
+			} else {
+				traced.WantOK()
+			}
+			var steps []string
+			for _, call := range traced.Calls {
+				if step := portStep(call); step != "" {
+					steps = append(steps, step)
+				}
+			}
+			if got := strings.Join(steps, ", "); got != want {
+				t.Errorf("steps\n got %s\nwant %s", got, want)
+			}
+		})
+	}
+}
+
+// portStep says what a message to rtnetlink does to a port; empty: nothing.
+func portStep(call harness.Point) string {
+	header := call.Data[unix.SizeofNlMsghdr:] // struct ifinfomsg
+	up := binary.NativeEndian.Uint32(header[8:])&unix.IFF_UP != 0
+	switch kind, family := call.NetlinkType(), header[0]; {
+	case kind == unix.RTM_SETLINK && family == unix.AF_BRIDGE:
+		return "set port"
+	case kind == unix.RTM_DELLINK && family == unix.AF_BRIDGE:
+		return "delete VLANs"
+	case kind == unix.RTM_SETLINK && up:
+		return "up"
+	}
+	return ""
+}
+
+// The kernel takes a port's VLANs back with the device, whenever the plugin dies.
+func TestAddVLANsKilled(t *testing.T) {
+	host := harness.NewHost(t)
+	filters := filteringBridge(t, host)
+	host.Exec("sh", "-ec", "ip link set br0 mtu 1501; ip link set br0 mtu 1500") // fixed by being changed
+	before, bridgeBefore := host.Snapshot(), host.Exec("bridge", "vlan")
+	config := conf(t, m{"bridge": "br0", "vlan": 100, "preserveDefaultVlan": false}, trunk(m{"minID": 200, "maxID": 299}))
+	requests := 0
+	for host.KillAt(host.Command("ADD", "net1", config), requests+1, unix.SYS_SENDTO) != nil {
+		requests++
+		host.WantSame(before)
+		if after := host.Exec("bridge", "vlan"); after != bridgeBefore {
+			t.Errorf("the bridge's VLANs after a kill at request %d\nbefore:\n%s\nafter:\n%s", requests, bridgeBefore, after)
+		}
+	}
+	if least := map[bool]int{true: 6, false: 1}[filters]; requests < least {
+		t.Errorf("killed at %d requests, want at least %d", requests, least)
+	}
+}
+
 // A bridge that does not filter VLANs lets everything pass, on any kernel.
 func TestAddVLANsToABridgeThatDoesNotFilter(t *testing.T) {
 	for name, keys := range map[string]m{"access port": {"vlan": 100}, "trunk": trunk(m{"id": 100})} {
@@ -203,6 +277,27 @@ func TestCheckVLANs(t *testing.T) {
 			host.Run("DEL", "net1", config).WantOK()
 		})
 	}
+}
+
+// Ports whose VLANs fill a message each: the kernel tells of them in several.
+func TestCheckVLANsAmongManyPorts(t *testing.T) {
+	host := harness.NewHost(t)
+	config := conf(t, m{"bridge": "br0"}, everyOtherVLAN())
+	if !filteringBridge(t, host) {
+		host.Run("ADD", "net1", config).WantError(codeBridge, filterKernel)
+		return
+	}
+	prev := map[string]string{}
+	names := []string{"net1", "net2", "net3", "net4"}
+	for _, name := range names {
+		prev[name] = host.WithPrev(config, host.Run("ADD", name, config).WantOK())
+	}
+	for _, name := range names {
+		host.Run("CHECK", name, prev[name]).WantOK()
+	}
+	host.Exec("bridge", "vlan", "del", "dev", "net3", "vid", "4094")
+	host.Run("CHECK", "net3", prev["net3"]).WantError(codeCheck, "VLAN 4094: expected tagged, found none")
+	host.Run("CHECK", "net4", prev["net4"]).WantOK()
 }
 
 // STATUS makes a bridge that filters VLANs, and so tells a kernel that cannot.
