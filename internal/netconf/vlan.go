@@ -41,11 +41,11 @@ func (in *stdin) vlans(bridge string) (VLANs, error) {
 	if trunk != nil && bridge == "" {
 		return VLANs{}, needsBridge("vlanTrunk", in.VLANTrunk)
 	}
-	preserve := true
+	preserve := false // as in the bridge plugin v1.9.1: a guest stays within its VLAN
 	if err := decode("preserveDefaultVlan", in.PreserveVLAN, &preserve, "true or false"); err != nil {
 		return VLANs{}, err
 	}
-	if !preserve && bridge == "" {
+	if preserve && bridge == "" {
 		return VLANs{}, needsBridge("preserveDefaultVlan", in.PreserveVLAN)
 	}
 	if native == 0 && trunk == nil {

@@ -14,26 +14,26 @@ func TestParseVLANs(t *testing.T) {
 		{"absent", ``, VLANs{}},
 		{"null", `"vlan": null, "vlanTrunk": null, "preserveDefaultVlan": null`, VLANs{}},
 		{"none", `"vlan": 0, "vlanTrunk": []`, VLANs{}},
-		{"none, and the default not preserved, which the reference ignores", `"preserveDefaultVlan": false`, VLANs{}},
-		{"smallest", `"vlan": 1`, VLANs{Native: 1}},
-		{"largest", `"vlan": 4094`, VLANs{Native: 4094}},
+		{"none, and the default preserved, which changes nothing", `"preserveDefaultVlan": true`, VLANs{}},
+		{"smallest", `"vlan": 1`, VLANs{Native: 1, DropDefault: true}},
+		{"largest", `"vlan": 4094`, VLANs{Native: 4094, DropDefault: true}},
 		{"the default preserved", `"vlan": 5, "preserveDefaultVlan": true`, VLANs{Native: 5}},
 		{"the default not preserved", `"vlan": 5, "preserveDefaultVlan": false`, VLANs{Native: 5, DropDefault: true}},
 
-		{"trunk", `"vlanTrunk": [{"id": 5}]`, VLANs{Native: 1, Tagged: tagged(VLANRange{5, 5})}},
+		{"trunk", `"vlanTrunk": [{"id": 5}]`, VLANs{Native: 1, Tagged: tagged(VLANRange{5, 5}), DropDefault: true}},
 		{"trunk, the default not preserved", `"vlanTrunk": [{"id": 5}], "preserveDefaultVlan": false`, VLANs{Native: 1, Tagged: tagged(VLANRange{5, 5}), DropDefault: true}},
-		{"trunk of the native VLAN", `"vlanTrunk": [{"id": 1}]`, VLANs{Native: 1}},
-		{"range", `"vlanTrunk": [{"minID": 5, "maxID": 7}]`, VLANs{Native: 1, Tagged: tagged(VLANRange{5, 7})}},
-		{"range of one", `"vlanTrunk": [{"minID": 5, "maxID": 5}]`, VLANs{Native: 1, Tagged: tagged(VLANRange{5, 5})}},
-		{"range of all", `"vlanTrunk": [{"minID": 1, "maxID": 4094}]`, VLANs{Native: 1, Tagged: tagged(VLANRange{2, 4094})}},
-		{"range and ID in one entry", `"vlanTrunk": [{"id": 9, "minID": 5, "maxID": 7}]`, VLANs{Native: 1, Tagged: tagged(VLANRange{5, 7}, VLANRange{9, 9})}},
-		{"nulls beside an ID", `"vlanTrunk": [{"id": 9, "minID": null, "maxID": null}]`, VLANs{Native: 1, Tagged: tagged(VLANRange{9, 9})}},
+		{"trunk of the native VLAN", `"vlanTrunk": [{"id": 1}]`, VLANs{Native: 1, DropDefault: true}},
+		{"range", `"vlanTrunk": [{"minID": 5, "maxID": 7}]`, VLANs{Native: 1, Tagged: tagged(VLANRange{5, 7}), DropDefault: true}},
+		{"range of one", `"vlanTrunk": [{"minID": 5, "maxID": 5}]`, VLANs{Native: 1, Tagged: tagged(VLANRange{5, 5}), DropDefault: true}},
+		{"range of all", `"vlanTrunk": [{"minID": 1, "maxID": 4094}]`, VLANs{Native: 1, Tagged: tagged(VLANRange{2, 4094}), DropDefault: true}},
+		{"range and ID in one entry", `"vlanTrunk": [{"id": 9, "minID": 5, "maxID": 7}]`, VLANs{Native: 1, Tagged: tagged(VLANRange{5, 7}, VLANRange{9, 9}), DropDefault: true}},
+		{"nulls beside an ID", `"vlanTrunk": [{"id": 9, "minID": null, "maxID": null}]`, VLANs{Native: 1, Tagged: tagged(VLANRange{9, 9}), DropDefault: true}},
 		{"unordered, twice, adjacent", `"vlanTrunk": [{"id": 9}, {"minID": 5, "maxID": 8}, {"id": 3}, {"minID": 7, "maxID": 9}, {"id": 9}]`,
-			VLANs{Native: 1, Tagged: tagged(VLANRange{3, 3}, VLANRange{5, 9})}},
+			VLANs{Native: 1, Tagged: tagged(VLANRange{3, 3}, VLANRange{5, 9}), DropDefault: true}},
 
-		{"both", `"vlan": 100, "vlanTrunk": [{"id": 1}, {"minID": 200, "maxID": 300}]`, VLANs{Native: 100, Tagged: tagged(VLANRange{1, 1}, VLANRange{200, 300})}},
-		{"both, the native within the range", `"vlan": 250, "vlanTrunk": [{"minID": 200, "maxID": 300}]`, VLANs{Native: 250, Tagged: tagged(VLANRange{200, 249}, VLANRange{251, 300})}},
-		{"0 and a trunk", `"vlan": 0, "vlanTrunk": [{"id": 5}]`, VLANs{Native: 1, Tagged: tagged(VLANRange{5, 5})}},
+		{"both", `"vlan": 100, "vlanTrunk": [{"id": 1}, {"minID": 200, "maxID": 300}]`, VLANs{Native: 100, Tagged: tagged(VLANRange{1, 1}, VLANRange{200, 300}), DropDefault: true}},
+		{"both, the native within the range", `"vlan": 250, "vlanTrunk": [{"minID": 200, "maxID": 300}]`, VLANs{Native: 250, Tagged: tagged(VLANRange{200, 249}, VLANRange{251, 300}), DropDefault: true}},
+		{"0 and a trunk", `"vlan": 0, "vlanTrunk": [{"id": 5}]`, VLANs{Native: 1, Tagged: tagged(VLANRange{5, 5}), DropDefault: true}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -49,7 +49,7 @@ func TestParseVLANs(t *testing.T) {
 }
 
 func TestParseVLANsWithoutBridge(t *testing.T) {
-	for _, members := range []string{`"vlan": 0`, `"vlan": null`, `"vlanTrunk": []`, `"vlanTrunk": null`, `"preserveDefaultVlan": true`, `"preserveDefaultVlan": null`} {
+	for _, members := range []string{`"vlan": 0`, `"vlan": null`, `"vlanTrunk": []`, `"vlanTrunk": null`, `"preserveDefaultVlan": false`, `"preserveDefaultVlan": null`} {
 		t.Run(members, func(t *testing.T) {
 			if got := mustParse(t, callOf(vmsWith(members))).Tap.VLANs; !reflect.DeepEqual(got, VLANs{}) {
 				t.Errorf("VLANs\nwant none\ngot  %+v", got)
@@ -61,7 +61,7 @@ func TestParseVLANsWithoutBridge(t *testing.T) {
 		{`"vlan": 5, "bridge": ""`, "vlan", `5`},
 		{`"vlan": 5, "bridge": null`, "vlan", `5`},
 		{`"vlanTrunk": [{"id": 5}]`, "vlanTrunk", `[{"id": 5}]`},
-		{`"preserveDefaultVlan": false`, "preserveDefaultVlan", `false`},
+		{`"preserveDefaultVlan": true`, "preserveDefaultVlan", `true`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.members, func(t *testing.T) {

@@ -353,7 +353,7 @@ func TestAddOverRenamedAttachmentKeepsItsReservation(t *testing.T) {
 	host := harness.NewHost(t)
 	config := conf(t, hostLocal())
 	host.Run("ADD", "net1", config).WantOK()
-	host.Exec("ip", "link", "set", "net1", "down", "name", "elsewhere")
+	host.Exec("sh", "-ec", "ip link set net1 down; ip link set net1 name elsewhere")
 	before := host.Snapshot()
 	if got := host.Run("ADD", "net1", config); got.Exit == 0 {
 		t.Error("succeeded")
@@ -369,7 +369,7 @@ func TestAddRenamedMeanwhileIsUndone(t *testing.T) {
 	done := make(chan harness.Got)
 	go func() { done <- host.Finish(cmd) }()
 	eventually(t, "the device is up", func() bool { d, there := host.Device("net1"); return there && d.Up() })
-	host.Exec("ip", "link", "set", "net1", "down", "name", "elsewhere")
+	host.Exec("sh", "-ec", "ip link set net1 down; ip link set net1 name elsewhere")
 	got := <-done
 	got.WantError(codeDevice, `"net1"`)
 	host.WantSame(before)

@@ -208,7 +208,7 @@ func TestSchemaAgreesWithThePlugin(t *testing.T) {
 				`[{"minID": 0, "maxID": 5}]`, `[{"minID": 5, "maxID": 4095}]`, `[{"id": 5, "max": 7}]`, `[{"id": 5}, {}]`,
 			},
 		},
-		{`"preserveDefaultVlan": VALUE`, []string{`true`, `null`}, []string{`false`, `"true"`, `1`}},
+		{`"preserveDefaultVlan": VALUE`, []string{`false`, `null`}, []string{`true`, `"true"`, `1`}},
 		{`"bridge": "br0", "preserveDefaultVlan": VALUE`, []string{`true`, `false`, `null`}, []string{`"true"`, `1`}},
 		{`"promiscMode": VALUE`, []string{`true`, `false`, `null`}, []string{`"true"`, `1`}},
 		{`"promisc": VALUE`, []string{`true`, `false`, `null`}, []string{`"true"`, `1`}},

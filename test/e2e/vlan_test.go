@@ -70,7 +70,7 @@ func TestAddVLANs(t *testing.T) {
 		keys              []m
 		want              string
 	}{
-		{"access port", "", []m{{"vlan": 100}}, "1 Egress Untagged; 100 PVID Egress Untagged"},
+		{"access port", "", []m{{"vlan": 100}}, "100 PVID Egress Untagged"},
 		{"access port, default preserved", "", []m{{"vlan": 100}, preserved}, "1 Egress Untagged; 100 PVID Egress Untagged"},
 		{"access port, default dropped", "", []m{{"vlan": 100}, dropped}, "100 PVID Egress Untagged"},
 		{"access port of the default VLAN", "", []m{{"vlan": 1}, dropped}, "1 PVID Egress Untagged"},
@@ -81,12 +81,12 @@ func TestAddVLANs(t *testing.T) {
 		{"range and single VLANs", "", []m{trunk(m{"id": 9, "minID": 200, "maxID": 299}, m{"id": 4094})}, "1 PVID Egress Untagged; 9; 200-299; 4094"},
 		{"every VLAN", "", []m{trunk(m{"minID": 1, "maxID": 4094}), dropped}, "1 PVID Egress Untagged; 2-4094"},
 		{"every other VLAN", "", []m{everyOtherVLAN(), dropped}, everyOtherVLANShown()},
-		{"both", "", []m{{"vlan": 100}, trunk(m{"id": 7}, m{"minID": 200, "maxID": 299})}, "1 Egress Untagged; 7; 100 PVID Egress Untagged; 200-299"},
+		{"both", "", []m{{"vlan": 100}, trunk(m{"id": 7}, m{"minID": 200, "maxID": 299})}, "7; 100 PVID Egress Untagged; 200-299"},
 		{"both, the native one within the range", "", []m{{"vlan": 100}, trunk(m{"minID": 99, "maxID": 101}), dropped}, "99; 100 PVID Egress Untagged; 101"},
 		{"both, the default in the trunk", "", []m{{"vlan": 100}, trunk(m{"id": 1}), dropped}, "1; 100 PVID Egress Untagged"},
-		{"default 5 preserved", "5", []m{{"vlan": 100}}, "5 Egress Untagged; 100 PVID Egress Untagged"},
+		{"default 5 preserved", "5", []m{{"vlan": 100}, preserved}, "5 Egress Untagged; 100 PVID Egress Untagged"},
 		{"default 5 dropped", "5", []m{{"vlan": 100}, dropped}, "100 PVID Egress Untagged"},
-		{"default 5, trunk", "5", []m{trunk(m{"id": 200})}, "1 PVID Egress Untagged; 5 Egress Untagged; 200"},
+		{"default 5 preserved, trunk", "5", []m{trunk(m{"id": 200}), preserved}, "1 PVID Egress Untagged; 5 Egress Untagged; 200"},
 		{"default 5 dropped, trunk", "5", []m{trunk(m{"id": 200}), dropped}, "1 PVID Egress Untagged; 200"},
 		{"default 5 dropped, but in the trunk", "5", []m{trunk(m{"minID": 4, "maxID": 6}), dropped}, "1 PVID Egress Untagged; 4-6"},
 		{"no default", "0", []m{{"vlan": 100}}, "100 PVID Egress Untagged"},
@@ -154,7 +154,7 @@ func TestAddPortComesUpLast(t *testing.T) {
 	}{
 		{"isolated", []m{{"isolated": true}}, "set port, up"},
 		{"VLANs", []m{{"vlan": 100, "preserveDefaultVlan": false}, everyOtherVLAN()}, "set port, delete VLANs, up"},
-		{"both", []m{{"vlan": 100, "isolated": true}}, "set port, set port, up"},
+		{"both", []m{{"vlan": 100, "isolated": true}}, "set port, set port, delete VLANs, up"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			host := harness.NewHost(t)
@@ -263,7 +263,7 @@ func TestCheckVLANs(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			host := harness.NewHost(t)
-			config := conf(t, m{"bridge": "br0", "vlan": 100}, trunk(m{"minID": 200, "maxID": 209}))
+			config := conf(t, m{"bridge": "br0", "vlan": 100, "preserveDefaultVlan": true}, trunk(m{"minID": 200, "maxID": 209}))
 			if !filteringBridge(t, host) {
 				// The configuration came to ask for VLANs later.
 				prev := host.WithPrev(config, host.Run("ADD", "net1", conf(t, m{"bridge": "br0"})).WantOK())
