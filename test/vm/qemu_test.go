@@ -18,7 +18,7 @@ import (
 
 // patience is for whatever a machine is waited for: a boot takes some five seconds,
 // several times that where others use the processors.
-const patience = 3 * time.Minute
+const patience = 15 * time.Minute
 
 // machine is a running QEMU.
 type machine struct {
