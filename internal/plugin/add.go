@@ -25,16 +25,18 @@ func Add(args *netconf.Args, stdout Stream) error {
 	if err != nil {
 		return cniError(err)
 	}
+	signals := newSignals()
+	if delegate != nil || outlivesUs(conf.Tap) {
+		signals.catch()
+	} else {
+		signals.ignore()
+	}
 	sandbox, err := openSandbox(conf)
 	if err != nil {
 		return cniError(err)
 	}
 	defer sandbox.Close()
 
-	signals := newSignals()
-	if delegate != nil || outlivesUs(conf.Tap) {
-		signals.catch()
-	}
 	tap, err := createTap(conf, sandbox) // the name is the lock: a taken one is an error, and nothing else was started
 	if err != nil {
 		return cniError(err)
@@ -115,7 +117,9 @@ func (t *tap) attach(signals *signals, lease *ipam.Lease, stdout Stream) error {
 // nobody received is a failed ADD.
 func (t *tap) commit(signals *signals, result []byte, stdout Stream) error {
 	atOnce := stdout.takes(len(result))
-	signals.outlive(!atOnce)
+	if !atOnce && !signals.caught { // we may have to wait for the reader
+		signals.catch()
+	}
 	if err := interrupted(signals.ctx); err != nil {
 		return err
 	}

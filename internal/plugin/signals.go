@@ -10,9 +10,11 @@ import (
 	"tap/internal/netconf"
 )
 
-// signals are those by which a runtime or a terminal ends a plugin. As long as nobody
-// asks for them they kill, which leaves nothing behind until an IPAM plugin is started
-// or the device is committed. Catching them costs two threads, a tenth of an ADD.
+// signals are those by which a runtime or a terminal ends a plugin. An ADD catches them
+// where it waits for somebody, or makes what it has to take back; else it is over in a
+// moment, and ignores them, since catching costs two threads, a tenth of an ADD. It
+// decides that before it makes anything: the Go runtime may take a moment to die of a
+// signal that was neither caught nor ignored, and goes on meanwhile.
 type signals struct {
 	ctx    context.Context // ends with the first that is caught
 	end    context.CancelCauseFunc
@@ -42,14 +44,9 @@ func (s *signals) catch() {
 	go func() { s.end(fmt.Errorf("%v", <-arrived)) }()
 }
 
-// outlive is for the commit: a process that is about to exit with its result written
-// must do so. Where it may have to wait before, signals are caught, else ignored.
-func (s *signals) outlive(waiting bool) {
-	switch {
-	case s.caught:
-	case waiting:
-		s.catch()
-	case len(s.list) > 0: // for signal.Ignore none means all
+// ignore lets them pass. (For signal.Ignore no signal means all.)
+func (s *signals) ignore() {
+	if len(s.list) > 0 {
 		signal.Ignore(s.list...)
 	}
 }
@@ -63,7 +60,8 @@ func interrupted(ctx context.Context) error {
 }
 
 // outlivesUs says whether our death before the commit could leave something behind,
-// beside a reservation: the egress device, or a tap that somebody has attached to.
+// beside a reservation: the egress device, or a tap that somebody has attached to. Its
+// making can be interrupted.
 func outlivesUs(asked netconf.Tap) bool {
 	return asked.MultiQueue || asked.Bandwidth.Egress != netconf.Limit{}
 }

@@ -252,6 +252,25 @@ func TestAddSignalIsUndone(t *testing.T) {
 	}
 }
 
+// An ADD that waits for nobody is not ended by a signal, whatever it is doing: no
+// device is left without a result.
+func TestAddSignalWhereNobodyIsWaitedFor(t *testing.T) {
+	for name, call := range map[string]uint64{"ioctl": unix.SYS_IOCTL, "sendto": unix.SYS_SENDTO, "write": unix.SYS_WRITE, "close": unix.SYS_CLOSE} {
+		t.Run(name, func(t *testing.T) {
+			for n := 1; ; n++ {
+				host := harness.NewHost(t)
+				traced := host.Trace(host.Command("ADD", "net1", conf(t)), harness.Fault{Calls: []uint64{call}, N: n, Signal: syscall.SIGTERM, FromMain: true})
+				if traced.Struck == nil {
+					break
+				}
+				if traced.Exit != 0 {
+					t.Errorf("SIGTERM at %s %d\nwant success\ngot  exit %d: %s%s", name, n, traced.Exit, traced.Stdout, traced.Stderr)
+				}
+			}
+		})
+	}
+}
+
 // What was ignored before the plugin was started stays so: nohup, and shells for what they put into the background.
 func TestAddIgnoredSignalStaysIgnored(t *testing.T) {
 	for name, signal := range map[string]syscall.Signal{"HUP": syscall.SIGHUP, "INT": syscall.SIGINT} {

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -39,7 +38,7 @@ func (s *scene) judge(tr harness.Traced, f fault) (verdict, string) {
 	case tr.Outlived:
 		wrong = "a child outlived it"
 	case died:
-		wrong = s.afterDeath(f)
+		wrong = s.afterDeath()
 	case tr.Exit == 0 && s.toldGone(tr.Struck, f):
 		wrong = s.cleanUp()
 	case tr.Exit == 0:
@@ -80,13 +79,10 @@ func (s *scene) judge(tr harness.Traced, f fault) (verdict, string) {
 		wrong, tr.Exit, s.before.difference(now), oneLine(tr.Stdout), oneLine(tr.Stderr))
 }
 
-// afterDeath is what the runtime does when the plugin ended without a word.
-func (s *scene) afterDeath(f fault) string {
-	if f.Signal == syscall.SIGTERM {
-		return "" // ADD itself undoes, or had done nothing yet
-	}
-	return s.cleanUp()
-}
+// afterDeath is what the runtime does when the plugin ended without a word. Of a SIGTERM
+// that came before the plugin looks after signals the Go runtime dies in its own time,
+// and the verb goes on until then.
+func (s *scene) afterDeath() string { return s.cleanUp() }
 
 // cleanUp is the next GC or DEL.
 func (s *scene) cleanUp() string {

@@ -109,20 +109,28 @@ const (
 	notHere = "KilledAtEachCall|AtAnyMoment|Rates|IsWhatWasAskedFor|OneDirection|Busy|BandwidthTraffic|UndoHangs|RightAfterExit|ByLibcni"
 )
 
+// scenes of the fault harness: at each of their system calls the plugin is killed.
+var scenes = []string{"ADD, layer 2", "ADD, IPAM", "ADD, link", "ADD, bandwidth", "DEL, layer 2"}
+
 // The end-to-end tests on Debian's kernel, which is older than most, and has what the
-// host's may lack: other versions of tun, of bridges and of tc.
+// host's may lack: other versions of tun, of bridges and of tc. Then some hundred kills.
 func TestSecondKernel(t *testing.T) {
 	harness.NeedRoot(t)
-	chosen := here
+	m := testMachine(t, "./e2e", "./faults")
+	const settings = "TAP_BIN=/src/bin CI=true "
 	if asked := os.Getenv("E2E"); asked != "" {
-		chosen = asked
+		m.run(t, "", "cd /src/test/e2e && "+settings+"/tests/e2e -test.v -test.parallel 4 -test.run '"+asked+"'")
+		return
 	}
-	m := testMachine(t, "./e2e")
-	m.run(t, "cd /src/test/e2e && TAP_BIN=/src/bin CI=true /tests/e2e -test.v -test.parallel 4 -test.run '"+chosen+"' -test.skip '"+notHere+"'")
+	m.run(t, "", "cd /src/test/e2e && "+settings+"/tests/e2e -test.v -test.parallel 4 -test.run '"+here+"' -test.skip '"+notHere+"'")
+	for _, scene := range scenes {
+		m.run(t, scene+", SIGKILL: ", "cd /src/test/e2e && "+settings+"FAULTS=quick FAULT='"+scene+", SIGKILL' "+
+			"/tests/faults -test.v -test.parallel 4 -test.run 'TestFaults/"+strings.ReplaceAll(scene, " ", "_")+"'")
+	}
 }
 
 // run has tests executed in the machine, each of which becomes one of t's.
-func (m *machine) run(t *testing.T, line string) {
+func (m *machine) run(t *testing.T, label, line string) {
 	t.Helper()
 	if _, err := fmt.Fprintln(m.stdin, line); err != nil {
 		t.Fatal(err)
@@ -136,7 +144,7 @@ func (m *machine) run(t *testing.T, line string) {
 			continue
 		}
 		tests++
-		t.Run(test, func(t *testing.T) {
+		t.Run(label+test, func(t *testing.T) {
 			if verdict != "--- PASS" {
 				t.Errorf("%s\n%s", verdict, strings.Join(printed, "\n"))
 			}
