@@ -110,10 +110,10 @@ const (
 )
 
 // scenes of the fault harness: at each of their system calls the plugin is killed.
-var scenes = []string{"ADD, layer 2", "ADD, IPAM", "ADD, link", "ADD, bandwidth", "DEL, layer 2"}
+var scenes = []string{"ADD, layer 2", "ADD, link", "DEL, layer 2"}
 
 // The end-to-end tests on Debian's kernel, which is older than most, and has what the
-// host's may lack: other versions of tun, of bridges and of tc. Then some hundred kills.
+// host's may lack: other versions of tun, of bridges and of tc. Then a hundred kills.
 func TestSecondKernel(t *testing.T) {
 	harness.NeedRoot(t)
 	m := testMachine(t, "./e2e", "./faults")
