@@ -73,12 +73,7 @@ func (c *Conn) UpWithoutAddress(index int) error {
 // Down takes a device down: the namespace no longer answers to its addresses, and
 // its routes go. ErrNotFound is in the chain if there is no such device.
 func (c *Conn) Down(index int) error {
-	req := nl.NewNetlinkRequest(unix.RTM_SETLINK, unix.NLM_F_ACK)
-	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
-	msg.Index = int32(index)
-	msg.Change = unix.IFF_UP
-	req.AddData(msg)
-	if _, err := c.execute(req, 0); err != nil {
+	if err := c.changeLink(index, 0, unix.IFF_UP); err != nil {
 		return fmt.Errorf("set link down: %w", notFound(err))
 	}
 	return nil
@@ -94,10 +89,15 @@ func (c *Conn) SetAlias(index int, alias string) error {
 
 // setLink sets the given flags, leaves the others, and applies the attributes.
 func (c *Conn) setLink(index int, flags uint32, attrs ...*nl.RtAttr) error {
+	return c.changeLink(index, flags, flags, attrs...)
+}
+
+// changeLink gives those of the flags that are in mask their value, and applies the attributes.
+func (c *Conn) changeLink(index int, flags, mask uint32, attrs ...*nl.RtAttr) error {
 	req := nl.NewNetlinkRequest(unix.RTM_SETLINK, unix.NLM_F_ACK)
 	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
 	msg.Index = int32(index)
-	msg.Flags, msg.Change = flags, flags
+	msg.Flags, msg.Change = flags, mask
 	req.AddData(msg)
 	for _, attr := range attrs {
 		req.AddData(attr)

@@ -39,13 +39,18 @@ func (c *Conn) setPort(index int, p Port) error {
 
 // isolate: Linux 6.12, net/bridge/br_netlink.c, br_setport.
 func (c *Conn) isolate(index int) error {
-	req := nl.NewNetlinkRequest(unix.RTM_SETLINK, unix.NLM_F_ACK)
+	port := nl.NewRtAttr(unix.IFLA_PROTINFO|unix.NLA_F_NESTED, nil)
+	port.AddRtAttr(nl.IFLA_BRPORT_ISOLATED, nl.Uint8Attr(1))
+	return c.changePort(unix.RTM_SETLINK, index, port)
+}
+
+// changePort tells a port's bridge, which answers for it in the family AF_BRIDGE.
+func (c *Conn) changePort(verb, index int, attr *nl.RtAttr) error {
+	req := nl.NewNetlinkRequest(verb, unix.NLM_F_ACK)
 	msg := nl.NewIfInfomsg(unix.AF_BRIDGE)
 	msg.Index = int32(index)
 	req.AddData(msg)
-	port := nl.NewRtAttr(unix.IFLA_PROTINFO|unix.NLA_F_NESTED, nil)
-	port.AddRtAttr(nl.IFLA_BRPORT_ISOLATED, nl.Uint8Attr(1))
-	req.AddData(port)
+	req.AddData(attr)
 	_, err := c.execute(req, 0)
 	return err
 }

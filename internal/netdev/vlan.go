@@ -41,26 +41,15 @@ func (c *Conn) FilterVLANs(bridge string) error {
 }
 
 // addVLANs gives VLANs to a port, beside those that it has. A PVID takes the place of
-// another, which stays as a VLAN.
+// another, which stays as a VLAN. One message has them all.
+// Source: Linux 6.12, net/bridge/br_netlink.c, br_setlink, br_dellink, br_afspec.
 func (c *Conn) addVLANs(port int, ranges []VLANRange) error {
-	return c.changeVLANs(unix.RTM_SETLINK, port, ranges)
+	return c.changePort(unix.RTM_SETLINK, port, vlanSpec(ranges))
 }
 
 // deleteVLAN takes a VLAN from a port; one that it does not have is no error.
 func (c *Conn) deleteVLAN(port, vlan int) error {
-	return c.changeVLANs(unix.RTM_DELLINK, port, []VLANRange{{First: vlan, Last: vlan}})
-}
-
-// changeVLANs needs a port: its VLANs belong to the bridge. One message has them all.
-// Source: Linux 6.12, net/bridge/br_netlink.c, br_setlink, br_dellink, br_afspec.
-func (c *Conn) changeVLANs(verb, port int, ranges []VLANRange) error {
-	req := nl.NewNetlinkRequest(verb, unix.NLM_F_ACK)
-	msg := nl.NewIfInfomsg(unix.AF_BRIDGE)
-	msg.Index = int32(port)
-	req.AddData(msg)
-	req.AddData(vlanSpec(ranges))
-	_, err := c.execute(req, 0)
-	return err
+	return c.changePort(unix.RTM_DELLINK, port, vlanSpec([]VLANRange{{First: vlan, Last: vlan}}))
 }
 
 // vlanSpec is the attribute that lists VLANs, as struct bridge_vlan_info
