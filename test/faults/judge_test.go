@@ -19,10 +19,9 @@ import (
 type verdict int
 
 const (
-	sound      verdict = iota
-	notRetried         // sound; but an interrupted call could have been made again
-	crashed            // the Go runtime ended the process at a call of its own, and DEL left nothing
-	leaked             // sound, but the IPAM plugin left something in its store
+	sound   verdict = iota
+	crashed         // the Go runtime ended the process at a call of its own, and DEL left nothing
+	leaked          // sound, but the IPAM plugin left something in its store
 	unsound
 )
 
@@ -67,11 +66,7 @@ func (s *scene) judge(tr harness.Traced, f fault) (verdict, string) {
 		}
 		return crashed, ""
 	case f.Errno == unix.EINTR && tr.Exit != 0 && canBeRetried(tr.Struck.Number) && f.sweep == callFails:
-		if tr.Struck.Number != unix.SYS_SENDTO && tr.Struck.Number != unix.SYS_RECVFROM { // the netlink library's
-			wrong = "EINTR was not retried"
-			break
-		}
-		return notRetried, ""
+		wrong = "EINTR was not retried"
 	default:
 		return sound, ""
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"sync"
 )
 
@@ -15,13 +14,12 @@ type row struct{ verb, setting, sweep string }
 
 // report gathers the verdicts of all shards.
 type report struct {
-	mutex    sync.Mutex
-	rows     map[row]*[unsound + 1]int
-	unsound  []string
-	retrying map[string]int // calls that were not retried, by verb and name
+	mutex   sync.Mutex
+	rows    map[row]*[unsound + 1]int
+	unsound []string
 }
 
-var results = report{rows: map[row]*[unsound + 1]int{}, retrying: map[string]int{}}
+var results = report{rows: map[row]*[unsound + 1]int{}}
 
 func (r *report) add(at row, f fault, v verdict, text string) {
 	r.mutex.Lock()
@@ -30,11 +28,8 @@ func (r *report) add(at row, f fault, v verdict, text string) {
 		r.rows[at] = &[unsound + 1]int{}
 	}
 	r.rows[at][v]++
-	switch v {
-	case unsound:
+	if v == unsound {
 		r.unsound = append(r.unsound, fmt.Sprintf("%s\n    %s", f.in(at), text))
-	case notRetried:
-		r.retrying[at.verb+" "+f.name()]++
 	}
 }
 
@@ -46,12 +41,12 @@ func (r *report) print(w io.Writer) {
 		for _, n := range c {
 			tried += n
 		}
-		fmt.Fprintf(w, "| %-5s | %-13s | %-22s | %5d | %5d | %11d | %13d | %9d | %7d |\n",
-			at.verb, at.setting, at.sweep, tried, c[sound], c[notRetried], c[crashed], c[leaked], c[unsound])
+		fmt.Fprintf(w, "| %-5s | %-13s | %-22s | %5d | %5d | %13d | %9d | %7d |\n",
+			at.verb, at.setting, at.sweep, tried, c[sound], c[crashed], c[leaked], c[unsound])
 	}
-	fmt.Fprintf(w, "| %-5s | %-13s | %-22s | %5s | %5s | %11s | %13s | %9s | %7s |\n",
-		"verb", "configuration", "fault", "tried", "sound", "not retried", "runtime ended", "IPAM leak", "unsound")
-	fmt.Fprintln(w, "|---|---|---|---:|---:|---:|---:|---:|---:|")
+	fmt.Fprintf(w, "| %-5s | %-13s | %-22s | %5s | %5s | %13s | %9s | %7s |\n",
+		"verb", "configuration", "fault", "tried", "sound", "runtime ended", "IPAM leak", "unsound")
+	fmt.Fprintln(w, "|---|---|---|---:|---:|---:|---:|---:|")
 	for _, verb := range verbs {
 		for _, with := range settings {
 			for _, sweep := range sweeps {
@@ -66,14 +61,6 @@ func (r *report) print(w io.Writer) {
 		}
 	}
 	line(row{"all", "", ""}, total)
-	if len(r.retrying) > 0 {
-		var list []string
-		for name, n := range r.retrying {
-			list = append(list, fmt.Sprintf("%s (%d)", name, n))
-		}
-		slices.Sort(list)
-		fmt.Fprintf(w, "\nfailed cleanly at EINTR: %s\n", strings.Join(list, ", "))
-	}
 	slices.Sort(r.unsound)
 	for _, text := range r.unsound {
 		fmt.Fprintf(w, "\nunsound: %s\n", text)
