@@ -13,14 +13,21 @@ import (
 const maxAliasField = 107
 
 // Alias names the attachment on the device itself, tap/<network>/<container ID>/<ifname>,
-// and /<tapName> where the tap is not the interface of that name. It is compared
+// and /<tapName> where the tap is not the interface of that name, or /:redirect where it
+// takes over that interface. It is compared
 // whole or field by field, never by prefix; none of the fields can contain a slash.
 func (c *Config) Alias() string {
-	alias := "tap/" + aliasField(c.Network) + "/" + attachmentFields(c.ContainerID, c.IfName)
-	if c.Tap.Name != c.IfName {
-		alias += "/" + c.Tap.Name
+	switch {
+	case c.Tap.Redirect: // of which an attachment has one, whatever its name
+		return c.attachment() + redirectField
+	case c.Tap.Name != c.IfName:
+		return c.attachment() + "/" + c.Tap.Name
 	}
-	return alias
+	return c.attachment()
+}
+
+func (c *Config) attachment() string {
+	return "tap/" + aliasField(c.Network) + "/" + attachmentFields(c.ContainerID, c.IfName)
 }
 
 func attachmentFields(containerID, ifName string) string {

@@ -63,6 +63,10 @@ func (i *Inventory) Stale(alias string) bool {
 	return ok && network == i.network && !i.known[attachment]
 }
 
+// StaleHook says whether a filter of that name is one of this network's on an interface
+// that an attachment took over of which nobody knows.
+func (i *Inventory) StaleHook(name string) bool { return IsHookName(name) && i.Stale(name) }
+
 // Egress says whether the device of that name and alias is one that limits what
 // a guest of this network sends. One that was just born has no alias.
 func (i *Inventory) Egress(name, alias string) bool {

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-
-	"github.com/containernetworking/cni/pkg/types"
 )
 
 // mac takes the first of the four places that names one (CNI conventions,
@@ -14,20 +12,20 @@ import (
 // CNI_ARGS, the configuration itself. All four are read, one address is judged.
 // Where the tap is not the interface that CNI_IFNAME names, args.cni and CNI_ARGS
 // do not speak of it.
-func (in *stdin) mac(cniArgs string, isInterface bool) (net.HardwareAddr, error) {
+func (in *stdin) mac(args *Args, isInterface bool) (net.HardwareAddr, error) {
 	var runtime, cni struct {
 		MAC json.RawMessage `json:"mac"`
 	}
-	var args struct {
+	var keys struct {
 		CNI json.RawMessage `json:"cni"`
 	}
 	if err := decode("runtimeConfig", in.RuntimeConfig, &runtime, "an object"); err != nil {
 		return nil, err
 	}
-	if err := decode("args", in.Args, &args, "an object"); err != nil {
+	if err := decode("args", in.Args, &keys, "an object"); err != nil {
 		return nil, err
 	}
-	if err := decode("args.cni", args.CNI, &cni, "an object"); err != nil {
+	if err := decode("args.cni", keys.CNI, &cni, "an object"); err != nil {
 		return nil, err
 	}
 	fromRuntime, err := text("runtimeConfig.mac", runtime.MAC)
@@ -38,10 +36,11 @@ func (in *stdin) mac(cniArgs string, isInterface bool) (net.HardwareAddr, error)
 	if err != nil {
 		return nil, err
 	}
-	fromArgs, err := macOfArgs(cniArgs)
+	given, err := parseArgs(args)
 	if err != nil {
 		return nil, err
 	}
+	fromArgs := string(given.MAC)
 	fromKey, err := text("mac", in.MAC)
 	if err != nil {
 		return nil, err
@@ -55,7 +54,7 @@ func (in *stdin) mac(cniArgs string, isInterface bool) (net.HardwareAddr, error)
 		mac, err := parseMAC(fromArgs)
 		if err != nil {
 			return nil, &VarError{
-				Var: "CNI_ARGS", Value: clip([]byte(cniArgs)), Err: fmt.Errorf("MAC %s: %w", fromArgs, err),
+				Var: "CNI_ARGS", Value: clip([]byte(args.Args)), Err: fmt.Errorf("MAC %s: %w", fromArgs, err),
 				Advice: "allowed is " + macAllowed,
 			}
 		}
@@ -80,22 +79,6 @@ func text(key string, raw json.RawMessage) (string, error) {
 	var s string
 	err := decode(key, raw, &s, macAllowed)
 	return s, err
-}
-
-// macOfArgs reads CNI_ARGS, "MAC=…;IgnoreUnknown=1;K8S_POD_NAME=…".
-func macOfArgs(cniArgs string) (string, error) {
-	var known struct {
-		types.CommonArgs
-		MAC         types.UnmarshallableString
-		IP, GATEWAY types.UnmarshallableString // the IPAM plugin's (conventions, "CNI_ARGS"; host-local)
-	}
-	if err := types.LoadArgs(cniArgs, &known); err != nil {
-		return "", &VarError{
-			Var: "CNI_ARGS", Value: clip([]byte(cniArgs)), Err: err,
-			Advice: "CNI_ARGS is KEY=VALUE;…, of which MAC is understood, and IP and GATEWAY by IPAM plugins; IgnoreUnknown=1 lets others pass",
-		}
-	}
-	return string(known.MAC), nil
 }
 
 func parseMAC(s string) (net.HardwareAddr, error) {

@@ -11,9 +11,26 @@ import (
 // maxNameLen is IFNAMSIZ less the terminating NUL (include/uapi/linux/if.h).
 const maxNameLen = 15
 
-// tapName is the tap's final name: ifName unless the key names another.
-func (in *stdin) tapName(ifName string) (string, error) {
+// tapName is the tap's final name: that of the interface unless the key names another,
+// or the tap takes over that interface.
+func (in *stdin) tapName(args *Args, redirect bool) (string, error) {
 	const allowed = "an interface name, at most 15 bytes"
+	ifName := args.IfName
+	if redirect {
+		given, err := parseArgs(args)
+		if err != nil {
+			return ifName, err
+		}
+		if given := string(given.TC_REDIRECT_TAP_NAME); given != "" {
+			if err := checkInterfaceName(given); err != nil {
+				return ifName, &VarError{Var: "CNI_ARGS", Value: clip([]byte(args.Args)), Err: fmt.Errorf("TC_REDIRECT_TAP_NAME: %w", err), Advice: "allowed is " + allowed}
+			}
+			return given, nil
+		}
+		if ifName != "" { // STATUS has none
+			ifName = redirectName(ifName)
+		}
+	}
 	var name string
 	if err := decode("tapName", in.TapName, &name, allowed); err != nil || name == "" {
 		return ifName, err

@@ -38,6 +38,7 @@ type Config struct {
 // Tap is what the device shall be.
 type Tap struct {
 	Name       string // final: CNI_IFNAME, or tapName in a chain whose first plugin made that
+	Redirect   bool   // everything goes between the tap and the interface CNI_IFNAME, which the guest takes over
 	MultiQueue bool
 	MTU        int              // bytes; 0: the kernel's default
 	MAC        net.HardwareAddr // 48 bits, unicast; nil: the kernel draws one
@@ -74,6 +75,7 @@ type stdin struct {
 	Promisc        json.RawMessage `json:"promisc"`     // as the tuning plugin calls it
 	AllMulti       json.RawMessage `json:"allmulti"`
 	TapName        json.RawMessage `json:"tapName"`
+	Redirect       json.RawMessage `json:"redirect"`
 	Bandwidth      json.RawMessage `json:"bandwidth"`
 	NetnsDirs      json.RawMessage `json:"netnsDirs"`
 	// Of GC. libcni passes the list under both names: a draft of the specification had the second.
@@ -100,11 +102,8 @@ func Parse(args *Args) (*Config, error) {
 	if conf.PrevResult, err = in.prevResult(); err != nil {
 		return nil, err
 	}
-	if conf.Tap.Name != conf.IfName && conf.PrevResult == nil {
-		return nil, &KeyError{
-			Key: "tapName", Value: clip(in.TapName), Allowed: "tapName in a later plugin of a chain, or one that equals CNI_IFNAME",
-			Err: fmt.Errorf("no plugin before this one made %q: the tap must bear that name (CNI specification, CNI_IFNAME)", conf.IfName),
-		}
+	if err := conf.chained(); err != nil {
+		return nil, err
 	}
 	return conf, nil
 }
@@ -158,10 +157,11 @@ func ParseDel(args *Args) (*Config, error) {
 		return nil, err
 	}
 	conf.PrevResult, conf.PrevResultErr = in.prevResult()
-	var nameErr, ipamErr error
-	conf.Tap.Name, nameErr = in.tapName(args.IfName)
+	var redirectErr, nameErr, ipamErr error
+	conf.Tap.Redirect, redirectErr = in.redirect(args)
+	conf.Tap.Name, nameErr = in.tapName(args, conf.Tap.Redirect)
 	conf.IPAM, ipamErr = in.ipamType()
-	return conf, errors.Join(nameErr, ipamErr)
+	return conf, errors.Join(redirectErr, nameErr, ipamErr)
 }
 
 func identify(args *Args) (*stdin, *Config, error) {
@@ -183,7 +183,10 @@ func identify(args *Args) (*stdin, *Config, error) {
 func (in *stdin) tap(args *Args) (Tap, error) {
 	var t Tap
 	var err error
-	if t.Name, err = in.tapName(args.IfName); err != nil {
+	if t.Redirect, err = in.redirect(args); err != nil {
+		return t, err
+	}
+	if t.Name, err = in.tapName(args, t.Redirect); err != nil {
 		return t, err
 	}
 	if err = decode("multiQueue", in.MultiQueue, &t.MultiQueue, "true or false"); err != nil {
@@ -192,7 +195,7 @@ func (in *stdin) tap(args *Args) (Tap, error) {
 	if t.MTU, err = in.mtu(); err != nil {
 		return t, err
 	}
-	if t.MAC, err = in.mac(args.Args, t.Name == args.IfName); err != nil {
+	if t.MAC, err = in.mac(args, t.Name == args.IfName); err != nil {
 		return t, err
 	}
 	if t.Owner, err = id("owner", in.Owner); err != nil {
@@ -222,8 +225,10 @@ func (in *stdin) tap(args *Args) (Tap, error) {
 	if err = decode("allmulti", in.AllMulti, &t.AllMulti, "true or false"); err != nil {
 		return t, err
 	}
-	t.Bandwidth, err = in.bandwidth()
-	return t, err
+	if t.Bandwidth, err = in.bandwidth(); err != nil || !t.Redirect {
+		return t, err
+	}
+	return t, t.redirected(in, args)
 }
 
 // prevResult reads the result of the plugins before this one, in whatever

@@ -41,9 +41,17 @@ func (c *Conn) Configure(index int, s Settings) error {
 	return nil
 }
 
-func (c *Conn) configurePort(index int, s Settings) error {
+// Prepare is Configure without bringing the device up, and without what is set then.
+func (c *Conn) Prepare(index int, s Settings) error {
 	if err := c.setLink(index, s.flags(), s.attributes()...); err != nil {
 		return fmt.Errorf("set %s: %w", c.refused(index, s), err)
+	}
+	return nil
+}
+
+func (c *Conn) configurePort(index int, s Settings) error {
+	if err := c.Prepare(index, s); err != nil {
+		return err
 	}
 	if err := c.setPort(index, s.Port); err != nil {
 		return err

@@ -59,11 +59,23 @@ var errDumpInterrupted = errors.New("the list changed while it was read (NLM_F_D
 func (c *Conn) execute(req *nl.NetlinkRequest, answer uint16) ([][]byte, error) {
 	c.sequence++
 	req.Seq = c.sequence
-	message := req.Serialize()
-	if err := eintr.Retry(func() error { return unix.Sendto(c.fd, message, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}) }); err != nil {
-		return nil, fmt.Errorf("send to rtnetlink: %w", err)
+	if err := c.send(req.Serialize()); err != nil {
+		return nil, err
 	}
-	reading := reading{sequence: c.sequence, answer: answer}
+	return c.read(c.sequence, answer)
+}
+
+func (c *Conn) send(datagram []byte) error {
+	err := eintr.Retry(func() error { return unix.Sendto(c.fd, datagram, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}) })
+	if err != nil {
+		return fmt.Errorf("send to rtnetlink: %w", err)
+	}
+	return nil
+}
+
+// read is the answer to the request of that number.
+func (c *Conn) read(sequence uint32, answer uint16) ([][]byte, error) {
+	reading := reading{sequence: sequence, answer: answer}
 	for !reading.done {
 		datagram, err := c.receive()
 		if err != nil {
@@ -77,6 +89,28 @@ func (c *Conn) execute(req *nl.NetlinkRequest, answer uint16) ([][]byte, error) 
 		return nil, errDumpInterrupted
 	}
 	return reading.payloads, nil
+}
+
+// executeAll sends requests that ask for nothing but acknowledgements in one datagram,
+// which the kernel works off one by one, whatever becomes of one of them, and without a
+// moment in which a signal could end us. It returns the error of each.
+func (c *Conn) executeAll(reqs []*nl.NetlinkRequest) []error {
+	var datagram []byte
+	first := c.sequence + 1
+	for _, req := range reqs {
+		c.sequence++
+		req.Seq = c.sequence
+		datagram = append(datagram, req.Serialize()...)
+		datagram = append(datagram, make([]byte, -len(datagram)&(unix.NLMSG_ALIGNTO-1))...)
+	}
+	errs := make([]error, len(reqs))
+	sendErr := c.send(datagram)
+	for i := range errs {
+		if errs[i] = sendErr; sendErr == nil {
+			_, errs[i] = c.read(first+uint32(i), 0)
+		}
+	}
+	return errs
 }
 
 // receive waits for a datagram of the kernel. It is valid until the next.

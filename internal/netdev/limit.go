@@ -20,6 +20,13 @@ type Limit struct {
 // for four seconds of the rate.
 // Source: Linux 6.12, net/sched/sch_tbf.c, tbf_change.
 func (c *Conn) LimitSending(index int, l Limit) error {
+	if err := c.addQdisc(&nl.TcMsg{Ifindex: int32(index), Parent: rootParent}, "tbf", l.options()); err != nil {
+		return fmt.Errorf("limit to %d bytes per second: %w", l.Rate, err)
+	}
+	return nil
+}
+
+func (l Limit) options() *nl.RtAttr {
 	const ethernet = 1 // TC_LINKLAYER_ETHERNET, include/uapi/linux/pkt_sched.h
 	qopt := nl.TcTbfQopt{
 		Rate:  nl.TcRateSpec{Linklayer: ethernet, Rate: uint32(min(l.Rate, math.MaxUint32))},
@@ -29,10 +36,13 @@ func (c *Conn) LimitSending(index int, l Limit) error {
 	options.AddRtAttr(nl.TCA_TBF_PARMS, qopt.Serialize())
 	options.AddRtAttr(nl.TCA_TBF_RATE64, nl.Uint64Attr(l.Rate))
 	options.AddRtAttr(nl.TCA_TBF_BURST, nl.Uint32Attr(l.Burst))
-	if err := c.addQdisc(&nl.TcMsg{Ifindex: int32(index), Parent: rootParent}, "tbf", options); err != nil {
-		return fmt.Errorf("limit to %d bytes per second: %w", l.Rate, err)
-	}
-	return nil
+	return options
+}
+
+// SendUnqueued gives a device the root qdisc noqueue, whatever net.core.default_qdisc
+// says: what is sent through it goes to the driver at once.
+func (c *Conn) SendUnqueued(index int) error {
+	return c.addQdisc(&nl.TcMsg{Ifindex: int32(index), Parent: rootParent}, "noqueue", nil)
 }
 
 // queue is how many bytes may wait for their turn: those of a twentieth of a

@@ -20,6 +20,7 @@ type Link struct {
 	Name       string
 	Alias      string
 	Kind       string // IFLA_INFO_KIND: "tun", "bridge", "veth"…
+	Ethernet   bool   // its frames have an Ethernet header
 	Up         bool   // IFF_UP, the administrative state
 	Promisc    bool   // IFF_PROMISC
 	AllMulti   bool   // IFF_ALLMULTI
@@ -140,7 +141,8 @@ func parseLink(msg []byte) (*Link, error) {
 	}
 	link := &Link{
 		Index: int(info.Index), Up: info.Flags&unix.IFF_UP != 0,
-		Promisc: info.Flags&unix.IFF_PROMISC != 0, AllMulti: info.Flags&unix.IFF_ALLMULTI != 0,
+		Ethernet: info.Type == unix.ARPHRD_ETHER,
+		Promisc:  info.Flags&unix.IFF_PROMISC != 0, AllMulti: info.Flags&unix.IFF_ALLMULTI != 0,
 	}
 	for _, attr := range attrs {
 		switch attr.Attr.Type {

@@ -1,6 +1,7 @@
 package netdev
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/vishvananda/netlink/nl"
@@ -8,16 +9,31 @@ import (
 )
 
 func (c *Conn) addQdisc(header *nl.TcMsg, kind string, options *nl.RtAttr) error {
+	if _, err := c.execute(newQdisc(header, kind, options), 0); err != nil {
+		return fmt.Errorf("qdisc %s: %w", kind, err)
+	}
+	return nil
+}
+
+func newQdisc(header *nl.TcMsg, kind string, options *nl.RtAttr) *nl.NetlinkRequest {
 	req := nl.NewNetlinkRequest(unix.RTM_NEWQDISC, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK)
 	req.AddData(header)
 	req.AddData(nl.NewRtAttr(nl.TCA_KIND, nl.ZeroTerminated(kind)))
 	if options != nil {
 		req.AddData(options)
 	}
-	if _, err := c.execute(req, 0); err != nil {
-		return fmt.Errorf("qdisc %s: %w", kind, err)
+	return req
+}
+
+// gone makes no error of what is not there any more: the device (ENODEV), the qdisc
+// (ENOENT, EINVAL) or the filter (ENOENT).
+func gone(_ [][]byte, err error) error {
+	for _, errno := range []error{unix.ENODEV, unix.ENOENT, unix.EINVAL} {
+		if errors.Is(err, errno) {
+			return nil
+		}
 	}
-	return nil
+	return err
 }
 
 // tcMessage is a qdisc or a filter.

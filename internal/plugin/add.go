@@ -99,7 +99,7 @@ func (t *tap) attach(signals *signals, lease *ipam.Lease, stdout Stream) error {
 	if link.Name != t.conf.Tap.Name {
 		return about(errDevice, fmt.Errorf("tap %q was renamed to %q meanwhile", t.conf.Tap.Name, link.Name))
 	}
-	result, err := newResult(t.conf, link, t.egress, assigned) // in the version asked for: from here only the writing can fail
+	result, err := newResult(t.conf, link, t.egress, t.target, assigned) // in the version asked for: from here only the writing can fail
 	if err != nil {
 		return err
 	}
@@ -124,6 +124,9 @@ func (t *tap) commit(signals *signals, result []byte, stdout Stream) error {
 		return err
 	}
 	if err := t.persist(); err != nil {
+		return err
+	}
+	if err := t.takeOver(); err != nil {
 		return err
 	}
 	if atOnce {

@@ -79,6 +79,7 @@ type tap struct {
 	bridge  *netdev.Link     // as it was before; nil: none asked for
 	mac     net.HardwareAddr // that it shall have; nil: the kernel's
 	egress  *netdev.Link     // the device that was made beside it; nil: none
+	target  *target          // the interface that its guest takes over; nil: none
 }
 
 // createTap makes the device under its final name. The name is the lock on the
@@ -103,6 +104,9 @@ func (t *tap) open() error {
 		return about(errDevice, err)
 	}
 	if t.bridge, err = findBridge(t.conn, t.conf.Tap); err != nil {
+		return err
+	}
+	if t.target, err = findTarget(t.conn, t.conf); err != nil {
 		return err
 	}
 	if t.file, err = tuntap.Open(); err != nil {
@@ -162,6 +166,9 @@ func (t *tap) configure() error {
 		AllMulti:   asked.AllMulti,
 		ARPNotify:  t.conf.IPAM != "",
 	}
+	if t.target != nil {
+		return t.configureRedirect(settings)
+	}
 	if t.bridge != nil {
 		settings.Master, settings.Port = t.bridge.Index, portOf(asked, t.bridge)
 	}
@@ -179,11 +186,12 @@ func (t *tap) persist() error {
 	return nil
 }
 
-// takeBack undoes everything, and the name comes last: while it is taken no other
+// takeBack undoes everything. The interface that was taken over comes first, since it leads
+// to the tap, and the name last: while it is taken no other
 // ADD of this attachment can begin, whose reservation and egress device are not
 // to be told from ours. The device is out of use before its address is free.
 func (t *tap) takeBack(ctx context.Context, lease *ipam.Lease) error {
-	return errors.Join(t.withdraw(), t.deleteEgress(), t.release(ctx, lease), t.deleteTap())
+	return errors.Join(t.giveBack(), t.withdraw(), t.deleteEgress(), t.release(ctx, lease), t.deleteTap())
 }
 
 // withdraw takes the device out of use: it answers to no address, and goes when we are killed.
@@ -247,6 +255,9 @@ func (t *tap) deleteUnseen() error {
 
 // close lets go of the device; an uncommitted one vanishes.
 func (t *tap) close() {
+	if t.target != nil && t.target.wire != nil {
+		t.target.wire.close()
+	}
 	if t.conn != nil {
 		t.conn.Close()
 	}

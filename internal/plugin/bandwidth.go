@@ -15,14 +15,21 @@ import (
 func (t *tap) limit() error {
 	bandwidth := t.conf.Tap.Bandwidth
 	if bandwidth.Ingress != (netconf.Limit{}) {
-		if err := t.conn.LimitSending(t.link.Index, inBytes(bandwidth.Ingress)); err != nil {
-			return about(errLimit, fmt.Errorf("limit ingress of tap %q: %w", t.conf.Tap.Name, err))
+		if err := t.limitIngress(); err != nil {
+			return err
 		}
 	}
 	if bandwidth.Egress != (netconf.Limit{}) {
 		if err := t.limitEgress(inBytes(bandwidth.Egress)); err != nil {
 			return about(errLimit, fmt.Errorf("limit egress of tap %q: %w", t.conf.Tap.Name, err))
 		}
+	}
+	return nil
+}
+
+func (t *tap) limitIngress() error {
+	if err := t.conn.LimitSending(t.link.Index, inBytes(t.conf.Tap.Bandwidth.Ingress)); err != nil {
+		return about(errLimit, fmt.Errorf("limit ingress of tap %q: %w", t.conf.Tap.Name, err))
 	}
 	return nil
 }
@@ -148,7 +155,7 @@ func compareShaping(conf *netconf.Config, seen shaping) []string {
 	if ingress := conf.Tap.Bandwidth.Ingress; ingress != (netconf.Limit{}) {
 		d.wantLimit("bandwidth, ingress", inBytes(ingress), seen.ingress)
 	}
-	if egress := conf.Tap.Bandwidth.Egress; egress != (netconf.Limit{}) {
+	if egress := conf.Tap.Bandwidth.Egress; egress != (netconf.Limit{}) && !conf.Tap.Redirect { // where it is the interface's
 		if seen.device == nil {
 			d.want("bandwidth, egress device", netconf.EgressName(conf.Alias()), "no ifb of that name")
 			return d.list

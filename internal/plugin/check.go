@@ -67,6 +67,7 @@ type observation struct {
 	addresses []net.IPNet
 	routes    []netdev.RouteEntry
 	shaping   shaping
+	wiring    wiring
 	vlans     []netdev.VLANRange // of the port; read where VLANs are asked for
 }
 
@@ -112,6 +113,9 @@ func observe(conf *netconf.Config) (observation, error) {
 	if seen.shaping, err = observeShaping(conn, conf, seen.link, links); err != nil {
 		return seen, err
 	}
+	if seen.wiring, err = observeWiring(conn, conf, seen.link); err != nil {
+		return seen, err
+	}
 	if seen.addresses, err = conn.Addresses(seen.link.Index); err != nil {
 		return seen, err
 	}
@@ -138,6 +142,7 @@ func compare(conf *netconf.Config, seen observation) []string {
 	}
 	noticeChanges(conf, entry, seen.link)
 	d = append(d, compareShaping(conf, seen.shaping)...)
+	d = append(d, compareWiring(conf, seen)...)
 	d = append(d, compareAddresses(conf.PrevResult, ours, seen.addresses)...)
 	return append(d, compareRoutes(conf.PrevResult, ours, seen)...)
 }

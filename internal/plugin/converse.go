@@ -82,6 +82,9 @@ func required(command string) []string {
 	return nil
 }
 
+// redirectorName is that of a plugin whose configurations this one takes under its name.
+const redirectorName = "tc-redirect-tap"
+
 // readArgs reads the environment. An error about a variable names it (section 5, "Error").
 func readArgs() (*netconf.Args, error) {
 	args := &netconf.Args{
@@ -92,6 +95,9 @@ func readArgs() (*netconf.Args, error) {
 		IfName:        os.Getenv("CNI_IFNAME"),
 		Args:          os.Getenv("CNI_ARGS"),
 		Path:          os.Getenv("CNI_PATH"),
+	}
+	if filepath.Base(os.Args[0]) == redirectorName {
+		args.Redirector = &netconf.Redirector{User: uint32(os.Geteuid()), Group: uint32(os.Getegid())}
 	}
 	needed := required(args.Command)
 	if needed == nil {

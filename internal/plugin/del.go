@@ -59,6 +59,9 @@ func removeTap(conf *netconf.Config) error {
 	}
 	defer conn.Close()
 	var failed []error
+	if conf.Tap.Redirect { // the interface first: it leads to the tap
+		failed = append(failed, restoreTaken(conn, conf.IsHook))
+	}
 	for _, link := range links {
 		if isOurs(conf, link) || isEgress(conf, link) {
 			failed = append(failed, conn.Delete(link.Index))

@@ -8,6 +8,7 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 	"github.com/containernetworking/cni/pkg/version"
 
+	"tap/internal/bpf"
 	"tap/internal/ipam"
 	"tap/internal/netconf"
 	"tap/internal/netdev"
@@ -29,12 +30,18 @@ const (
 	codeInterrupted uint = 107 // told to end by a signal
 	codeUnforeseen  uint = 108 // none of the others
 	codeBandwidth   uint = 109 // the kernel refused to limit the bandwidth
+	codeTakeOver    uint = 110 // the interface cannot be taken over
 )
 
 // Causes that only this package knows.
 var (
 	errNoBridge    = errors.New("no such bridge in the namespace")
 	errNoFiltering = errors.New("vlan and vlanTrunk need a bridge that filters VLANs, and this one does not")
+	errNoInterface = errors.New("no such interface in the namespace")
+	errNotEthernet = errors.New("it has no Ethernet frames")
+	errOneHook     = errors.New("what it sends has no hook")
+	errTakenOver   = errors.New("taken over already")
+	errLimited     = errors.New("somebody else queues what it sends")
 	errIntruder    = errors.New("somebody else attached to the tap before its owner was set")
 	errDifferences = errors.New("not as it was made")
 	errInterrupted = errors.New("interrupted by a signal")
@@ -46,6 +53,7 @@ var (
 	errDevice     = errors.New("device")
 	errLayer3     = errors.New("addresses and routes")
 	errLimit      = errors.New("bandwidth")
+	errTakeOver   = errors.New("redirect")
 	errNetns      = errors.New("network namespace")
 	errFolder     = errors.New("folder of network namespaces")
 	errNoBridging = errors.New("kernel without bridges")
@@ -99,6 +107,12 @@ var verdicts = []struct {
 	{errNoBridging, codeBridge, "load the driver: modprobe bridge"},
 	{errNoFiltering, codeBridge, needFiltering},
 	{netdev.ErrNoVLANFiltering, codeBridge, needFiltering},
+	{errNoInterface, codeTakeOver, "redirect takes over the interface that CNI_IFNAME names: a plugin before this one in the chain must make it"},
+	{errNotEthernet, codeTakeOver, "the guest of a tap has an Ethernet card: redirect works with interfaces such as veth, macvlan and physical ones"},
+	{errOneHook, codeTakeOver, "redirect needs the qdisc clsact, which excludes the qdisc ingress; whoever made that one may use clsact instead, where its filters work as well"},
+	{errTakenOver, codeTakeOver, "an interface has one guest: DEL the attachment that the message names, or delete its filters (tc filter show dev INTERFACE ingress)"},
+	{errLimited, codeBandwidth, "bandwidth.egressRate of a tap with redirect is the interface's root qdisc: leave the limit to whoever made the one that is there"},
+	{bpf.ErrUnsupported, codeTakeOver, "redirect needs a kernel with CONFIG_BPF_SYSCALL"},
 	{ipam.ErrNotFound, codeIPAM, "install the IPAM plugin into one of the folders of CNI_PATH, which the message lists"},
 	{ipam.ErrTimeLimit, codeIPAM, "the IPAM plugin hangs: find out what it waits for (a lock, a server that does not answer); its own words are on standard error, in the runtime's log"},
 	{ipam.ErrSelf, types.ErrInvalidNetworkConfig, "ipam.type must name an IPAM plugin such as host-local, static or dhcp"},
@@ -107,6 +121,7 @@ var verdicts = []struct {
 	{errDifferences, codeCheck, "delete the attachment and add it again, or find out who changed it"},
 	{errLayer3, codeLayer3, "correct the IPAM configuration: the message names the address or the route"},
 	{errLimit, codeBandwidth, "limits need the kernel's modules sch_tbf, and for egress ifb, sch_ingress, cls_u32 and act_mirred (modprobe loads them)"},
+	{errTakeOver, codeTakeOver, "redirect needs the kernel's modules sch_ingress and cls_bpf (modprobe loads them), and CAP_BPF or CAP_SYS_ADMIN"},
 	{errFolder, types.ErrIOFailure, "namespaces are sought in /run/netns, /var/run/netns and the folders of netnsDirs, which must be no links"},
 	{errDevice, codeDevice, "tap needs CAP_NET_ADMIN, /dev/net/tun (modprobe tun) and a kernel that takes the values of the configuration"},
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/containernetworking/cni/pkg/types"
 
+	"tap/internal/bpf"
 	"tap/internal/ipam"
 	"tap/internal/netconf"
 	"tap/internal/netdev"
@@ -72,6 +73,13 @@ func TestCNIErrorCodes(t *testing.T) {
 		{"no bridge", fmt.Errorf("%w: %w", errNoBridge, cause), 106, "bridge"},
 		{"bridge that does not filter VLANs", fmt.Errorf("bridge %q: %w", "br0", errNoFiltering), 106, "ip link set BRIDGE type bridge vlan_filtering 1"},
 		{"kernel that cannot filter VLANs", about(errDevice, netdev.ErrNoVLANFiltering), 106, "CONFIG_BRIDGE_VLAN_FILTERING"},
+		{"no interface to take over", fmt.Errorf("interface %q: %w", "eth0", errNoInterface), 110, "before this one"},
+		{"interface without Ethernet", fmt.Errorf("interface %q: %w", "wg0", errNotEthernet), 110, "veth"},
+		{"qdisc ingress on the interface", about(errTakeOver, errOneHook), 110, "clsact"},
+		{"interface that has a guest", about(errTakeOver, errTakenOver), 110, "one guest"},
+		{"root qdisc on the interface", about(errTakeOver, errLimited), 109, "egressRate"},
+		{"kernel without BPF", about(errTakeOver, bpf.ErrUnsupported), 110, "CONFIG_BPF_SYSCALL"},
+		{"filters refused", about(errTakeOver, cause), 110, "cls_bpf"},
 		{"signal", fmt.Errorf("%w: %w", errInterrupted, cause), 107, "undone"},
 		{"signal while IPAM ran", &ipam.Error{Plugin: "fake", Verb: "ADD", Err: fmt.Errorf("%w: %w", ipam.ErrInterrupted, cause)}, 107, "undone"},
 

@@ -58,7 +58,7 @@ func FuzzPrevResult(f *testing.F) {
 // wantReadable makes of prevResult what an IPAM plugin returned as well, and decodes the result.
 func wantReadable(t *testing.T, conf *netconf.Config) {
 	t.Helper()
-	out, err := newResult(conf, existing, nil, conf.PrevResult)
+	out, err := newResult(conf, existing, nil, nil, conf.PrevResult)
 	if err != nil {
 		return // what the version cannot express
 	}

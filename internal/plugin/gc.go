@@ -54,7 +54,7 @@ func collectIn(sandbox *netns.Sandbox, inventory *netconf.Inventory) error {
 		return err
 	}
 	defer conn.Close()
-	var failed []error
+	failed := []error{restoreTaken(conn, inventory.StaleHook)}
 	for _, link := range garbage(links, inventory) {
 		if err := conn.Delete(link.Index); err != nil {
 			failed = append(failed, about(errDevice, fmt.Errorf("namespace %s: %w", sandbox.Path(), err)))

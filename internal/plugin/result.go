@@ -12,9 +12,9 @@ import (
 )
 
 // newResult is what ADD prints: the result of the plugins before this one as it
-// was, the tap and the device made beside it (nil: none) appended, and the addresses
+// was, the tap, the device made beside it and the guest's interface (nil: none) appended, and the addresses
 // of our IPAM pointing at the tap.
-func newResult(conf *netconf.Config, link, egress *netdev.Link, assigned *current.Result) ([]byte, error) {
+func newResult(conf *netconf.Config, link, egress *netdev.Link, target *target, assigned *current.Result) ([]byte, error) {
 	result := &current.Result{CNIVersion: current.ImplementedSpecVersion}
 	if prev := conf.PrevResult; prev != nil {
 		result.Interfaces = append(result.Interfaces, prev.Interfaces...)
@@ -26,6 +26,10 @@ func newResult(conf *netconf.Config, link, egress *netdev.Link, assigned *curren
 	result.Interfaces = append(result.Interfaces, newInterface(conf, link))
 	if egress != nil {
 		result.Interfaces = append(result.Interfaces, newInterface(conf, egress))
+	}
+	if target != nil {
+		result.IPs = append(result.IPs, guestAddresses(conf, len(result.Interfaces))...)
+		result.Interfaces = append(result.Interfaces, guestInterface(conf, link, target.Link))
 	}
 	if assigned != nil {
 		for _, ip := range assigned.IPs {
@@ -50,6 +54,36 @@ func newInterface(conf *netconf.Config, link *netdev.Link) *current.Interface {
 		entry.Mtu = link.MTU
 	}
 	return entry
+}
+
+// guestInterface is the interface inside the VM, as the SDK of Firecracker has it: it
+// bears the tap's name, which tells the tap, and its sandbox is the container ID. (Not
+// our own choice, and all that a consumer of results can see of the guest.)
+func guestInterface(conf *netconf.Config, tap, target *netdev.Link) *current.Interface {
+	entry := newInterface(conf, target)
+	entry.Name, entry.Sandbox = tap.Name, conf.ContainerID
+	return entry
+}
+
+// guestAddresses are those of the interface that the guest takes over, for the guest's own
+// with that index. Those without an index are taken for the interface's as well: Cilium gives none.
+func guestAddresses(conf *netconf.Config, index int) []*current.IPConfig {
+	var list []*current.IPConfig
+	for _, ip := range conf.PrevResult.IPs {
+		if ip.Interface != nil && !isTarget(conf, *ip.Interface) {
+			continue
+		}
+		ip = ip.Copy()
+		ip.Interface = current.Int(index)
+		list = append(list, ip)
+	}
+	return list
+}
+
+// isTarget says whether an entry of prevResult is the interface that is taken over.
+func isTarget(conf *netconf.Config, index int) bool {
+	entries := conf.PrevResult.Interfaces
+	return index >= 0 && index < len(entries) && entries[index].Name == conf.IfName && entries[index].Sandbox == conf.Netns
 }
 
 func encode(result *current.Result, version string) ([]byte, error) {

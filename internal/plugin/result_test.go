@@ -24,7 +24,7 @@ func resultOf(t *testing.T, conf *netconf.Config, assigned *current.Result) map[
 	if conf.CNIVersion == "" {
 		conf.CNIVersion = "1.1.0"
 	}
-	out, err := newResult(conf, made, nil, assigned)
+	out, err := newResult(conf, made, nil, nil, assigned)
 	if err != nil {
 		t.Fatalf("newResult\nwant no error\ngot  %v", err)
 	}
@@ -98,7 +98,7 @@ func TestNewResultWithoutIPAM(t *testing.T) {
 }
 
 func TestNewResultUnknownVersionIsAnError(t *testing.T) {
-	if _, err := newResult(&netconf.Config{CNIVersion: "9.9.9"}, made, nil, nil); err == nil {
+	if _, err := newResult(&netconf.Config{CNIVersion: "9.9.9"}, made, nil, nil, nil); err == nil {
 		t.Error("newResult of version 9.9.9\nwant an error\ngot  none")
 	}
 }

@@ -60,12 +60,30 @@ func tryDevice(conf *netconf.Config) error {
 	if err := tryBridge(&trial, sandbox); err != nil {
 		return err
 	}
+	if trial.Tap.Redirect {
+		stranger, err := tryTarget(&trial, sandbox)
+		if err != nil {
+			return err
+		}
+		defer stranger.close()
+	}
 	tap, err := createTap(&trial, sandbox)
 	if err != nil {
 		return err
 	}
 	defer tap.close()
-	return tap.configure()
+	if err := tap.configure(); err != nil {
+		return err
+	}
+	return tap.takeOver()
+}
+
+// tryTarget makes something that can be taken over, where another plugin makes the container's interface.
+func tryTarget(trial *netconf.Config, sandbox *netns.Sandbox) (*tap, error) {
+	trial.IfName = "trial"
+	stranger := *trial
+	stranger.Tap = netconf.Tap{Name: trial.IfName}
+	return createTap(&stranger, sandbox)
 }
 
 // tryDriver asks the driver before anything is made of it.

@@ -205,13 +205,21 @@ func TestExamples(t *testing.T) {
 			host := harness.NewHost(t)
 			host.Exec("ip", "link", "add", "br0", "address", "02:00:00:00:00:bb", "type", "bridge")
 			// The bridge plugin leaves its bridge for ever, so it is there before.
-			if out, err := host.Node.Output("sh", "-ec", "ip link add cni-guests address 02:00:00:00:00:bb up type bridge; ip addr add 10.25.0.1/24 dev cni-guests"); err != nil {
+			if out, err := host.Node.Output("sh", "-ec", `
+				ip link add cni-guests address 02:00:00:00:00:bb up type bridge; ip addr add 10.25.0.1/24 dev cni-guests
+				echo 1 >/proc/sys/net/ipv6/conf/all/forwarding # as the bridge plugin does
+				ip link add cni-redirect address 02:00:00:00:00:bc up type bridge
+				ip addr add 10.26.0.1/24 dev cni-redirect; ip addr add fd00:26::1/64 dev cni-redirect nodad
+				until ip -6 route show table local | grep -q '^local fd00:26::1'; do sleep 0.01; done # the kernel's, in its own time`); err != nil {
 				t.Fatalf("make the bridge: %v: %s", err, out)
 			}
 			config := exampleConfig(t, host, file)
 			name := "net1"
 			if strings.Contains(config, "tapName") {
 				name = "vm0"
+			}
+			if strings.Contains(config, "redirect\"") {
+				name = "tap-net1"
 			}
 			newRuntime(t, host).lifeCycle(t, config, func(result *current.Result) {
 				d := host.MustDevice(name)

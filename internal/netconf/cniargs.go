@@ -1,0 +1,29 @@
+package netconf
+
+import "github.com/containernetworking/cni/pkg/types"
+
+// cniArgs are what is known of CNI_ARGS, "MAC=…;IgnoreUnknown=1;K8S_POD_NAME=…". The CNI
+// library finds a key by the name of the field.
+type cniArgs struct {
+	types.CommonArgs
+	MAC types.UnmarshallableString
+	// The IPAM plugin's (conventions, "CNI_ARGS"; host-local).
+	IP, GATEWAY types.UnmarshallableString
+	// Those of tc-redirect-tap, for a tap that takes over an interface.
+	TC_REDIRECT_TAP_NAME, TC_REDIRECT_TAP_UID, TC_REDIRECT_TAP_GID types.UnmarshallableString //nolint:revive // names of keys
+}
+
+func parseArgs(args *Args) (*cniArgs, error) {
+	known := &cniArgs{}
+	given := args.Args
+	if args.Redirector != nil && given != "" { // tc-redirect-tap lets others pass
+		given += ";IgnoreUnknown=true"
+	}
+	if err := types.LoadArgs(given, known); err != nil {
+		return nil, &VarError{
+			Var: "CNI_ARGS", Value: clip([]byte(args.Args)), Err: err,
+			Advice: "CNI_ARGS is KEY=VALUE;…, of which MAC is understood, IP and GATEWAY by IPAM plugins, and with redirect TC_REDIRECT_TAP_NAME, _UID and _GID; IgnoreUnknown=1 lets others pass",
+		}
+	}
+	return known, nil
+}

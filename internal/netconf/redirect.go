@@ -1,0 +1,144 @@
+package netconf
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/containernetworking/cni/pkg/types"
+)
+
+// redirect says whether the tap takes over the interface that CNI_IFNAME names.
+func (in *stdin) redirect(args *Args) (bool, error) {
+	redirect := args.Redirector != nil
+	err := decode("redirect", in.Redirect, &redirect, "true or false")
+	return redirect, err
+}
+
+// redirected settles what a tap that takes over an interface has, and refuses what
+// another key says against it.
+func (t *Tap) redirected(in *stdin, args *Args) error {
+	ipam, err := in.ipamType()
+	if err != nil {
+		return err
+	}
+	for _, contradiction := range []struct {
+		key   string
+		set   bool
+		value json.RawMessage
+		why   string
+	}{
+		{"mac", t.MAC != nil, in.MAC, "the guest bears the interface's MAC address, and nobody sees the tap's own"},
+		{"mtu", t.MTU != 0, in.MTU, "the tap has the interface's MTU"},
+		{"bridge", t.Bridge != "", in.Bridge, "all that the tap receives goes out through the interface, and nothing to a bridge"},
+		{"ipam", ipam != "", in.IPAM, "the guest takes the addresses that the interface has from the plugin before"},
+	} {
+		if contradiction.set {
+			return &KeyError{
+				Key: contradiction.key, Value: written(contradiction.value), Allowed: contradiction.key + " or redirect, but not both",
+				Err: errors.New("with redirect " + contradiction.why),
+			}
+		}
+	}
+	given, err := parseArgs(args)
+	if err != nil {
+		return err
+	}
+	if r := args.Redirector; r != nil { // as tc-redirect-tap has it
+		t.Owner, t.Group = orElse(t.Owner, r.User), orElse(t.Group, r.Group)
+	}
+	if t.Owner, err = idOfArgs(args.Args, "TC_REDIRECT_TAP_UID", given.TC_REDIRECT_TAP_UID, t.Owner); err != nil {
+		return err
+	}
+	t.Group, err = idOfArgs(args.Args, "TC_REDIRECT_TAP_GID", given.TC_REDIRECT_TAP_GID, t.Group)
+	return err
+}
+
+func orElse(id *uint32, otherwise uint32) *uint32 {
+	if id != nil {
+		return id
+	}
+	return &otherwise
+}
+
+func idOfArgs(cniArgs, name string, value types.UnmarshallableString, otherwise *uint32) (*uint32, error) {
+	if value == "" {
+		return otherwise, nil
+	}
+	n, err := strconv.ParseUint(string(value), 10, 32)
+	if err != nil || n > maxID {
+		return nil, &VarError{
+			Var: "CNI_ARGS", Value: clip([]byte(cniArgs)), Err: fmt.Errorf("%s %q is no numeric ID", name, value),
+			Advice: fmt.Sprintf("allowed is an ID from 0 to %d", int64(maxID)),
+		}
+	}
+	id := uint32(n)
+	return &id, nil
+}
+
+// redirectName is the name of a tap that takes over an interface: the same at every
+// start, so that the snapshot of a VM finds it again, and another for each interface.
+func redirectName(ifName string) string {
+	const prefix = "tap-"
+	if len(prefix+ifName) <= maxNameLen {
+		return prefix + ifName
+	}
+	return prefix + hashText(ifName)[:maxNameLen-len(prefix)]
+}
+
+// chained refuses to take over an interface that no plugin made.
+func (c *Config) chained() error {
+	if c.PrevResult != nil {
+		return nil
+	}
+	if c.Tap.Redirect {
+		return &KeyError{
+			Key: "redirect", Value: "true", Allowed: "redirect in a later plugin of a chain",
+			Err: fmt.Errorf("no plugin before this one made an interface %q to be taken over", c.IfName),
+		}
+	}
+	if c.Tap.Name != c.IfName {
+		return &KeyError{
+			Key: "tapName", Value: strconv.Quote(c.Tap.Name), Allowed: "tapName in a later plugin of a chain, or one that equals CNI_IFNAME",
+			Err: fmt.Errorf("no plugin before this one made %q: the tap must bear that name (CNI specification, CNI_IFNAME)", c.IfName),
+		}
+	}
+	return nil
+}
+
+// redirectField stands in an alias where the tap takes over the interface. No
+// interface name has a colon.
+const redirectField = "/:redirect"
+
+// The name of the filters on an interface that was taken over: they are found there
+// also when the tap is gone.
+const (
+	hookField = "/:interface"
+	hookQdisc = "+clsact"
+)
+
+// IsHook says whether a filter of that name is this attachment's.
+func (c *Config) IsHook(name string) bool {
+	return name == c.HookName(false) || name == c.HookName(true)
+}
+
+// IsHookName says whether a filter of that name is one of this plugin's, whoever's attachment it is.
+func IsHookName(name string) bool {
+	_, _, ok := splitAlias(name)
+	return ok && (strings.HasSuffix(name, hookField) || MadeQdisc(name))
+}
+
+// MadeQdisc says what was noted in the name of a filter.
+func MadeQdisc(name string) bool { return strings.HasSuffix(name, hookField+hookQdisc) }
+
+// HookName names the attachment on the filters of its interface; madeQdisc notes that
+// the qdisc with the hooks was made for them.
+func (c *Config) HookName(madeQdisc bool) string {
+	name := c.attachment() + hookField
+	if madeQdisc {
+		name += hookQdisc
+	}
+	return name
+}
