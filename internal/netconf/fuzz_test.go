@@ -26,6 +26,8 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(vmsWith(`"bandwidth": {"ingressRate": 1000000000000000, "ingressBurst": 4294967295, "egressRate": 8, "egressBurst": 640000}`)), "", "net1", "0")
 	f.Add([]byte(vmsWith(`"runtimeConfig": {"bandwidth": {"ingressRate": 0, "egressRate": 7, "egressBurst": 639999}}, "bandwidth": {}`)), "", "net1", "0")
 	f.Add([]byte(vmsWith(`"netnsDirs": ["/run/docker/netns", "/"], "tapName": "..", "promiscMode": false, "promisc": true`)), "", "net1", "0")
+	f.Add([]byte(vmsWith(`"redirect": true, "owner": 5, `+prevEth0)), "TC_REDIRECT_TAP_NAME=vm0;TC_REDIRECT_TAP_UID=7", "eth0", "0")
+	f.Add([]byte(vmsWith(`"redirect": true, "mtu": 0, "tapName": "vm0", `+prevEth0)), "", "0123456789abcde", "0")
 	for version, result := range resultsByVersion {
 		f.Add([]byte(withVersion(`{"name": "vms", "ipam": {"type": "x"}, "prevResult": `+result+`}`, version)), "", "net1", "0")
 	}
@@ -137,6 +139,9 @@ func wantAlias(t *testing.T, conf *Config) {
 	slashes := 3
 	if conf.Tap.Name != conf.IfName {
 		slashes = 4
+	}
+	if name := conf.HookName(true); len(name) > 255 || !conf.IsHook(name) || !MadeQdisc(name) || !IsHookName(name) {
+		t.Errorf("name of a filter\nwant at most 255 bytes, recognized\ngot  %q", name)
 	}
 	alias := conf.Alias()
 	if len(alias) > 255 || strings.Count(alias, "/") != slashes || strings.ContainsAny(alias, "\x00\n") {

@@ -88,8 +88,14 @@ func redirectName(ifName string) string {
 	return prefix + hashText(ifName)[:maxNameLen-len(prefix)]
 }
 
-// chained refuses to take over an interface that no plugin made.
+// chained refuses what only a later plugin of a chain can do, where this is the first.
 func (c *Config) chained() error {
+	if c.Tap.Redirect && c.Tap.Name == c.IfName {
+		return &KeyError{
+			Key: "tapName", Value: strconv.Quote(c.Tap.Name), Allowed: "another name than CNI_IFNAME",
+			Err: errors.New("this is the interface that the tap takes over"),
+		}
+	}
 	if c.PrevResult != nil {
 		return nil
 	}
