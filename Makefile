@@ -15,10 +15,10 @@ STRIPPED := -s -w
 GOINSTALL = env GOBIN=$(CURDIR)/$(1) GOFLAGS= go install -trimpath
 
 # Programs of the distribution, with the Debian packages that have them.
-DEMO_PROGRAMS := ip:iproute2 ping:iputils-ping
+DEMO_PROGRAMS := ip:iproute2 tc:iproute2 ping:iputils-ping
 VM_PROGRAMS := $(DEMO_PROGRAMS) qemu-system-x86_64:qemu-system-x86 /boot/vmlinuz-*-cloud-amd64:linux-image-cloud-amd64 \
 	/bin/busybox:busybox-static modprobe:kmod secilc:secilc
-TEST_PROGRAMS := $(DEMO_PROGRAMS) tc:iproute2 unshare:util-linux strace:strace gcc:gcc,libc6-dev
+TEST_PROGRAMS := $(DEMO_PROGRAMS) unshare:util-linux strace:strace gcc:gcc,libc6-dev
 
 .PHONY: build test faults vm-test load demo bench lint tools neighbours clean
 
@@ -59,7 +59,7 @@ load: ## many attachments at a time, killed at random; verbs that race
 demo: ## the plugin's main job on a real namespace
 	@test/root.sh
 	@test/packages.sh $(DEMO_PROGRAMS)
-	@$(MAKE) --no-print-directory build neighbours
+	@$(MAKE) --no-print-directory build neighbours bin/ptp
 	cd test && $(GOBUILD) -o ../bin/ ./guest ./demo
 	bin/demo
 

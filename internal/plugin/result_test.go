@@ -150,6 +150,40 @@ func TestNewResultKeepsPrevResult(t *testing.T) {
 	}
 }
 
+// The guest's interface, for which the addresses of the pod's interface are.
+func TestNewResultOfRedirect(t *testing.T) {
+	prev := &current.Result{
+		Interfaces: []*current.Interface{
+			{Name: "eth0", Mac: "02:00:00:00:00:07"}, // the host's end
+			{Name: "eth0", Mac: "02:00:00:00:00:09", Sandbox: "/run/netns/pod"},
+			{Name: "eth1", Mac: "02:00:00:00:00:0a", Sandbox: "/run/netns/pod"},
+		},
+		IPs: []*current.IPConfig{
+			{Interface: ptr(0), Address: cidr("192.0.2.4/24")},
+			{Interface: ptr(1), Address: cidr("192.0.2.5/24"), Gateway: net.ParseIP("192.0.2.1")},
+			{Interface: ptr(2), Address: cidr("192.0.2.6/24")},
+			{Address: cidr("fd00::5/64")}, // without index, as Cilium does
+			{Interface: ptr(-1), Address: cidr("192.0.2.7/24")},
+		},
+	}
+	conf := &netconf.Config{CNIVersion: "1.1.0", ContainerID: "0123", IfName: "eth0", Netns: "/run/netns/pod", PrevResult: prev}
+	over := &target{Link: &netdev.Link{Name: "eth0", MAC: net.HardwareAddr{2, 0, 0, 0, 0, 9}, MTU: 9000}}
+	out, err := newResult(conf, made, nil, over, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]any{}
+	if err := json.Unmarshal(out, &got); err != nil {
+		t.Fatal(err)
+	}
+	wantJSON(t, "interfaces", got["interfaces"].([]any)[3:], `[
+		{"name": "net1", "mac": "02:00:00:00:00:01", "mtu": 1400, "sandbox": "/run/netns/pod"},
+		{"name": "net1", "mac": "02:00:00:00:00:09", "mtu": 9000, "sandbox": "0123"}]`)
+	wantJSON(t, "ips, the guest's", got["ips"].([]any)[len(prev.IPs):], `[
+		{"interface": 4, "address": "192.0.2.5/24", "gateway": "192.0.2.1"},
+		{"interface": 4, "address": "fd00::5/64"}]`)
+}
+
 func TestNewResultDNS(t *testing.T) {
 	dns := func(server string) types.DNS {
 		if server == "" {

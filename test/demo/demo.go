@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -30,6 +29,7 @@ type demo struct {
 	pod   *netns.Netns
 	conf  map[string]any
 	vm    *vm
+	over  *takeover // the second part; nil: not begun
 }
 
 func newDemo(ctx context.Context, out *screen, bin string) (*demo, error) {
@@ -57,6 +57,9 @@ func (d *demo) close() error {
 	if d.vm != nil {
 		d.vm.stop()
 	}
+	if d.over != nil {
+		d.over.close()
+	}
 	d.pod.Close()
 	if err := os.RemoveAll(d.store); err != nil {
 		return fmt.Errorf("remove host-local's folder: %w", err)
@@ -67,6 +70,7 @@ func (d *demo) close() error {
 func (d *demo) play() error {
 	for _, scene := range []func() error{
 		d.add, d.device, d.startGuest, d.pings, d.transfers, d.refuse, d.check, d.del, d.nothingLeft,
+		d.secondPod, d.takeOver, d.silent, d.guestIsThePod, d.reachGuest, d.giveBack, d.secondNothingLeft,
 	} {
 		if err := d.ctx.Err(); err != nil {
 			return err
@@ -78,39 +82,24 @@ func (d *demo) play() error {
 	return nil
 }
 
-// plugin executes the plugin as a runtime does.
-func (d *demo) plugin(verb string) ([]byte, error) {
-	stdin, err := json.Marshal(d.conf)
-	if err != nil {
-		return nil, fmt.Errorf("encode the configuration: %w", err)
-	}
-	cmd := exec.CommandContext(d.ctx, filepath.Join(d.bin, "tap"))
-	cmd.Env = []string{
-		"CNI_COMMAND=" + verb, "CNI_CONTAINERID=demo", "CNI_NETNS=" + d.pod.Path(),
-		"CNI_IFNAME=" + ifname, "CNI_PATH=" + d.bin,
-	}
-	cmd.Stdin = bytes.NewReader(stdin)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w: %s", verb, err, out)
-	}
-	return out, nil
-}
-
 func (d *demo) add() error {
 	d.out.step("pod", "a network namespace, empty")
-	out, err := d.plugin("ADD")
+	result, err := d.attachment().add()
 	if err != nil {
 		return err
 	}
-	var result map[string]json.RawMessage
-	if err := json.Unmarshal(out, &result); err != nil {
-		return fmt.Errorf("ADD: %w: %s", err, out)
-	}
-	d.conf["prevResult"] = result
 	d.out.step("ADD", "tap %s with the addresses that host-local gave; the result:", ifname)
-	for _, key := range []string{"interfaces", "ips", "routes"} {
+	return d.show(result, "interfaces", "ips", "routes")
+}
+
+// attachment is that of the first part.
+func (d *demo) attachment() *attachment {
+	return &attachment{ctx: d.ctx, bin: d.bin, pod: d.pod, ifname: ifname, conf: d.conf}
+}
+
+// show prints parts of a result, a line each.
+func (d *demo) show(result map[string]json.RawMessage, keys ...string) error {
+	for _, key := range keys {
 		var line bytes.Buffer
 		if err := json.Compact(&line, result[key]); err != nil {
 			return fmt.Errorf("ADD: %s: %w", key, err)
@@ -143,7 +132,7 @@ func short(out string) string {
 }
 
 func (d *demo) check() error {
-	if _, err := d.plugin("CHECK"); err != nil {
+	if _, err := d.attachment().plugin("CHECK"); err != nil {
 		return err
 	}
 	d.out.step("CHECK", "the attachment is as it was made, while the guest runs")
@@ -151,7 +140,7 @@ func (d *demo) check() error {
 }
 
 func (d *demo) del() error {
-	if _, err := d.plugin("DEL"); err != nil {
+	if _, err := d.attachment().plugin("DEL"); err != nil {
 		return err
 	}
 	d.out.step("DEL", "with the guest still attached, as after a crash")
@@ -168,7 +157,15 @@ func (d *demo) nothingLeft() error {
 	if n := strings.Count(links, "\n"); n != 1 {
 		return fmt.Errorf("%d devices are left: %s", n, links)
 	}
-	held, err := os.ReadDir(filepath.Join(d.store, "vms"))
+	if err := d.nothingReserved("vms"); err != nil {
+		return err
+	}
+	d.out.step("left", "nothing: the pod has lo only, host-local holds no address")
+	return nil
+}
+
+func (d *demo) nothingReserved(network string) error {
+	held, err := os.ReadDir(filepath.Join(d.store, network))
 	if err != nil {
 		return fmt.Errorf("look into host-local's folder: %w", err)
 	}
@@ -177,6 +174,5 @@ func (d *demo) nothingLeft() error {
 			return fmt.Errorf("host-local still holds %s", name)
 		}
 	}
-	d.out.step("left", "nothing: the pod has lo only, host-local holds no address")
 	return nil
 }

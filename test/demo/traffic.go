@@ -21,20 +21,28 @@ func (d *demo) pings() error {
 		to6      string
 	}{{d.pod, "pod → guest", guest4, guest6}, {d.vm.ns, "guest → pod", d.address(0), d.address(1)}} {
 		for _, to := range []string{p.to4, p.to6} {
-			out, err := p.from.Output("ping", "-q", "-c", "3", "-i", "0.2", "-W", "5", to)
-			if err != nil {
+			if err := d.ping(p.from, p.way, to); err != nil {
 				return err
 			}
-			found := summary.FindStringSubmatch(out)
-			if err := d.ctx.Err(); err != nil {
-				return err // ping counts an interrupt as success
-			}
-			if found == nil {
-				return fmt.Errorf("ping %s: %s", to, out)
-			}
-			d.out.step("ping", "%s  %s: %s of %s answered, %s ms", p.way, to, found[2], found[1], found[3])
 		}
 	}
+	return nil
+}
+
+// ping expects answers.
+func (d *demo) ping(from *netns.Netns, way, to string) error {
+	out, err := from.Output("ping", "-q", "-c", "3", "-i", "0.2", "-W", "5", to)
+	if err != nil {
+		return err
+	}
+	found := summary.FindStringSubmatch(out)
+	if err := d.ctx.Err(); err != nil {
+		return err // ping counts an interrupt as success
+	}
+	if found == nil {
+		return fmt.Errorf("ping %s: %s", to, out)
+	}
+	d.out.step("ping", "%s  %s: %s of %s answered, %s ms", way, to, found[2], found[1], found[3])
 	return nil
 }
 
@@ -46,12 +54,19 @@ func (d *demo) transfers() error {
 		from, to *netns.Netns
 		addr     string
 	}{{"pod → guest", d.pod, d.vm.ns, guest4}, {"guest → pod", d.vm.ns, d.pod, d.address(1)}} {
-		took, err := d.transfer(t.from, t.to, t.addr)
-		if err != nil {
-			return fmt.Errorf("TCP %s: %w", t.way, err)
+		if err := d.move(t.way, t.from, t.to, t.addr); err != nil {
+			return err
 		}
-		d.out.step("TCP", "%s  %d MB to %s: %.1f Gbit/s", t.way, megabytes, t.addr, megabytes*0.008/took.Seconds())
 	}
+	return nil
+}
+
+func (d *demo) move(way string, from, to *netns.Netns, addr string) error {
+	took, err := d.transfer(from, to, addr)
+	if err != nil {
+		return fmt.Errorf("TCP %s: %w", way, err)
+	}
+	d.out.step("TCP", "%s  %d MB to %s: %.1f Gbit/s", way, megabytes, addr, megabytes*0.008/took.Seconds())
 	return nil
 }
 
