@@ -186,17 +186,11 @@ func (tr *tracer) stopped(thread int, status unix.WaitStatus) (int, error) {
 	const syscallStop = unix.SIGTRAP | 0x80
 	switch stop := status.StopSignal(); stop {
 	case syscallStop:
-		point, entered, err := syscallInfo(thread)
-		switch {
-		case err != nil:
-			return 0, nil // killed meanwhile
-		case entered:
-			return 0, tr.enter(thread, point)
-		case tr.failing[thread]:
-			delete(tr.failing, thread)
-			return 0, setResult(thread, tr.fault.Errno)
+		err := tr.syscall(thread)
+		if errors.Is(err, unix.ESRCH) {
+			err = nil // killed meanwhile, and is heard of once more
 		}
-		return 0, nil
+		return 0, err
 	case unix.SIGTRAP, unix.SIGSTOP: // an event, or the first stop of a new thread
 		return 0, nil
 	default:
@@ -204,8 +198,26 @@ func (tr *tracer) stopped(thread int, status unix.WaitStatus) (int, error) {
 	}
 }
 
+// syscall looks at a thread that stopped at the entry or the exit of a call.
+func (tr *tracer) syscall(thread int) error {
+	point, entered, err := syscallInfo(thread)
+	switch {
+	case err != nil:
+		return err
+	case entered:
+		return tr.enter(thread, point)
+	case tr.failing[thread]:
+		delete(tr.failing, thread)
+		return setResult(thread, tr.fault.Errno)
+	}
+	return nil
+}
+
 func (tr *tracer) enter(thread int, point *Point) error {
 	point.Pid = tr.processOf(thread)
+	if point.Pid == 0 {
+		return nil // killed meanwhile
+	}
 	ours := point.Pid == tr.pid
 	if tr.executed[point.Pid] && tr.ended {
 		tr.outlived = true
@@ -235,15 +247,25 @@ func (tr *tracer) enter(thread int, point *Point) error {
 		return nil
 	}
 	point.read(thread)
+	if err := tr.strike(thread, point); err != nil {
+		return err
+	}
 	tr.struck = point
+	return nil
+}
+
+// strike does what the fault says to a thread that enters a call.
+func (tr *tracer) strike(thread int, point *Point) error {
 	if tr.fault.Signal != 0 {
 		return unix.Kill(point.Pid, tr.fault.Signal) // it is stopped, and so is there
 	}
-	tr.failing[thread] = true
-	if point.Number == unix.SYS_CLOSE {
-		return nil // Linux frees the descriptor whatever the call returns (close(2))
+	if point.Number != unix.SYS_CLOSE { // Linux frees the descriptor whatever the call returns (close(2))
+		if err := dropCall(thread); err != nil {
+			return err
+		}
 	}
-	return dropCall(thread)
+	tr.failing[thread] = true
+	return nil
 }
 
 // processOf is the process of a thread. (A thread's number is not used again while
