@@ -231,25 +231,28 @@ func findTaken(conn *netdev.Conn, ours func(name string) bool) ([]taken, error) 
 	return list, nil
 }
 
-// restore gives an interface back as it was. What says that it is ours goes last, the
-// filter that leads to the tap first. It touches nothing where nothing is ours, unless
+// restore gives an interface back as it was. What fails is left for the next DEL to
+// find, by the filters' name: the one of frames that are sent goes last, the one that
+// leads to the tap goes in any case. It touches nothing where nothing is ours, unless
 // the caller knows better.
 func (t *taken) restore(conn *netdev.Conn, known bool) error {
 	if len(t.ours) == 0 && !known {
 		return nil
 	}
-	var failed []error
+	var failed error
 	if t.limit != nil {
-		failed = append(failed, conn.DeleteQdisc(*t.limit))
+		failed = conn.DeleteQdisc(*t.limit)
 	}
-	if t.made && !t.others {
-		failed = append(failed, conn.DeleteQdisc(t.hooks)) // its filters go with it, in one step
-	} else {
-		for _, f := range t.ours { // those of what is received come first
-			failed = append(failed, conn.Unhook(t.hooks.Device, f))
+	if t.made && !t.others && failed == nil {
+		return about(errTakeOver, conn.DeleteQdisc(t.hooks)) // its filters go with it, in one step
+	}
+	for _, f := range t.ours { // those of what is received come first
+		if f.Hook == netdev.Sent && failed != nil {
+			break
 		}
+		failed = errors.Join(failed, conn.Unhook(t.hooks.Device, f))
 	}
-	return about(errTakeOver, errors.Join(failed...))
+	return about(errTakeOver, failed)
 }
 
 // restoreTaken gives back every interface of a namespace that was taken over under such a name.

@@ -85,7 +85,7 @@ func (s *scene) cleanUp() string {
 		if got := s.Run("GC", "", s.tested, "CNI_CONTAINERID=", "CNI_NETNS="); got.Exit != 0 {
 			return "the next GC failed: " + got.Stdout
 		}
-		if _, there := s.Device("net1"); there {
+		if _, there := s.Device(s.setting.tap("net1")); there {
 			return "the next GC did not remove the tap"
 		}
 	}
@@ -114,7 +114,7 @@ func (s *scene) afterError(f fault) string {
 func (s *scene) afterSuccess(tr harness.Traced) string {
 	switch s.verb {
 	case "ADD":
-		if now := picture(s.Host, s.setting.mac); now != s.wanted {
+		if now := s.picture(); now != s.wanted {
 			return fmt.Sprintf("not as asked for\n--- want\n%s--- got\n%s", s.wanted, now)
 		}
 		if got := s.Run("CHECK", "net1", s.WithPrev(s.conf, tr.Got)); got.Exit != 0 {

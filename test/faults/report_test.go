@@ -41,10 +41,10 @@ func (r *report) print(w io.Writer) {
 		for _, n := range c {
 			tried += n
 		}
-		fmt.Fprintf(w, "| %-5s | %-13s | %-22s | %5d | %5d | %13d | %9d | %7d |\n",
+		fmt.Fprintf(w, "| %-5s | %-15s | %-22s | %5d | %5d | %13d | %9d | %7d |\n",
 			at.verb, at.setting, at.sweep, tried, c[sound], c[crashed], c[leaked], c[unsound])
 	}
-	fmt.Fprintf(w, "| %-5s | %-13s | %-22s | %5s | %5s | %13s | %9s | %7s |\n",
+	fmt.Fprintf(w, "| %-5s | %-15s | %-22s | %5s | %5s | %13s | %9s | %7s |\n",
 		"verb", "configuration", "fault", "tried", "sound", "runtime ended", "IPAM leak", "unsound")
 	fmt.Fprintln(w, "|---|---|---|---:|---:|---:|---:|---:|")
 	for _, verb := range verbs {

@@ -22,6 +22,18 @@ type setting struct {
 	keys string // of the configuration
 	mac  string // that it asks for
 	ipam bool   // it has an IPAM plugin
+	over string // commands that make the interfaces of redirect mode, net0 and net1; empty: another mode
+}
+
+// veths are such interfaces.
+const veths = "for i in 0 1; do ip link add net$i type veth peer name peer$i; ip link set net$i up; ip link set peer$i up; done; ip addr add 192.0.2.2/24 dev net1"
+
+// tap is the name of the device that ADD makes for an interface.
+func (with setting) tap(ifname string) string {
+	if with.over == "" {
+		return ifname
+	}
+	return "tap-" + ifname
 }
 
 // settings have no part in common, so that the calls of each part are seen by themselves.
@@ -32,6 +44,10 @@ var settings = []setting{
 	{name: "link", mac: "02:00:00:00:00:01",
 		keys: `"owner": 64001, "group": 64002, "multiQueue": true, "bridge": "br0", "mtu": 1400, "mac": "02:00:00:00:00:01"`},
 	{name: "bandwidth", keys: `"bandwidth": {"ingressRate": 1000000, "ingressBurst": 1000000, "egressRate": 1000000, "egressBurst": 1000000}`},
+	{name: "redirect", keys: `"redirect": true`, over: veths},
+	{name: "redirect shared", // with hooks and filters of somebody else
+		keys: `"redirect": true, "multiQueue": true, "bandwidth": {"ingressRate": 1000000, "ingressBurst": 1000000, "egressRate": 1000000, "egressBurst": 1000000}`,
+		over: veths + "; tc qdisc add dev net1 clsact; for hook in ingress egress; do tc filter add dev net1 $hook pref 7 protocol ip u32 match u32 0 0 flowid 1:1; done"},
 }
 
 var verbs = []string{"ADD", "DEL", "CHECK", "GC"}
@@ -61,10 +77,10 @@ func newScene(t *testing.T, verb string, with setting) *scene {
 func (s *scene) renew() {
 	s.t.Helper()
 	s.Host = harness.NewHost(s.t)
-	s.Exec("sh", "-ec", "ip link set lo up; ip link add br0 address "+bridgeMAC+" type bridge; ip link set br0 up")
-	s.conf = s.config()
+	s.Exec("sh", "-ec", "ip link set lo up; ip link add br0 address "+bridgeMAC+" type bridge; ip link set br0 up; "+s.setting.over)
+	s.conf = s.chained("net1")
 	s.Run("ADD", "net1", s.conf).WantOK()
-	s.wanted = picture(s.Host, s.setting.mac)
+	s.wanted = s.picture()
 	s.Run("DEL", "net1", s.conf).WantOK()
 	s.tested = s.conf
 	switch s.verb {
@@ -74,7 +90,7 @@ func (s *scene) renew() {
 	case "GC":
 		s.folder = s.t.TempDir()
 		s.Bind(s.Pod, s.folder, "pod")
-		s.Run("ADD", "net0", s.config(), "CNI_CONTAINERID=valid").WantOK()
+		s.Run("ADD", "net0", s.chained("net0"), "CNI_CONTAINERID=valid").WantOK()
 		s.tested = s.config(fmt.Sprintf(`"netnsDirs": [%q]`, s.folder), `"cni.dev/valid-attachments": [{"containerID": "valid", "ifname": "net0"}]`)
 	}
 	s.before, s.whole = stateOf(s.Host), s.settled()
@@ -98,6 +114,15 @@ func (s *scene) config(keys ...string) string {
 		keys = append(keys, s.setting.keys)
 	}
 	return "{" + strings.Join(keys, ", ") + "}"
+}
+
+// chained is the configuration, in redirect mode with what the plugin before us returned.
+func (s *scene) chained(ifname string) string {
+	if s.setting.over == "" {
+		return s.config()
+	}
+	return s.config(fmt.Sprintf(`"prevResult": {"cniVersion": "1.1.0", "interfaces": [{"name": %q, "sandbox": "$NETNS"}],
+		"ips": [{"address": "192.0.2.2/24", "interface": 0}]}`, ifname))
 }
 
 // forget lets host-local give the same addresses again.

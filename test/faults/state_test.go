@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"tap/test/harness"
@@ -32,13 +33,49 @@ func stateOf(h *harness.Host) state {
 				}
 				s.devices += messages
 			}
+			hooks, err := hooks()
+			if err != nil {
+				return err
+			}
 			loopback, err := os.ReadFile("/proc/sys/net/ipv6/conf/lo/disable_ipv6")
-			s.devices += fmt.Sprintf("lo: disable_ipv6 %s", loopback)
+			s.devices += hooks + fmt.Sprintf("lo: disable_ipv6 %s", loopback)
 			return err
 		}))
 	}
 	s.reservations = strings.Join(h.Reservations(), "\n")
 	return s
+}
+
+// hooks lists the qdiscs that filter what a device receives or sends, and the filters
+// there, of the calling thread's namespace, a line each. Root qdiscs are an attribute of
+// their device.
+func hooks() (string, error) {
+	qdiscs, err := netlink.QdiscList(nil)
+	if err != nil {
+		return "", fmt.Errorf("dump qdiscs: %w", err)
+	}
+	var b strings.Builder
+	for _, q := range qdiscs {
+		at := q.Attrs()
+		if at.Parent != netlink.HANDLE_INGRESS && at.Parent != netlink.HANDLE_CLSACT {
+			continue
+		}
+		fmt.Fprintf(&b, "qdisc %s of device %d\n", q.Type(), at.LinkIndex)
+		link, err := netlink.LinkByIndex(at.LinkIndex)
+		if err != nil {
+			return "", fmt.Errorf("device %d: %w", at.LinkIndex, err)
+		}
+		for _, hook := range []uint32{netlink.HANDLE_MIN_INGRESS, netlink.HANDLE_MIN_EGRESS} {
+			filters, err := netlink.FilterList(link, hook)
+			if err != nil {
+				return "", fmt.Errorf("dump filters of device %d: %w", at.LinkIndex, err)
+			}
+			for _, f := range filters {
+				fmt.Fprintf(&b, "filter %s of device %d at %x, priority %d, handle %x\n", f.Type(), at.LinkIndex, hook, f.Attrs().Priority, f.Attrs().Handle)
+			}
+		}
+	}
+	return b.String(), nil
 }
 
 // volatile are the attributes that change by themselves, by type of message.
@@ -140,18 +177,20 @@ func (s state) difference(now state) string {
 var (
 	index  = regexp.MustCompile(`(?m)^\d+: `)
 	mac    = regexp.MustCompile(`([0-9a-f]{2}:){5}[0-9a-f]{2}`)
-	byself = regexp.MustCompile(`(?m) linkdown|NO-CARRIER,|,LOWER_UP| state [A-Z]+|(?:message_age|hold|forward_delay)_timer +[0-9.]+|^.*(?:fe80::|ff00::|ff02::).*\n|^(?:local|anycast) [0-9a-f]*:.*\n|(?:qdisc [a-z]+|index) [0-9a-f]+`)
+	byself = regexp.MustCompile(`(?m) linkdown|NO-CARRIER,|,LOWER_UP| state [A-Z]+|(?:message_age|hold|forward_delay)_timer +[0-9.]+|^.*(?:fe80::|ff00::|ff02::).*\n|^(?:local|anycast) [0-9a-f]*:.*\n|(?:qdisc [a-z]+|index|id|tag) [0-9a-f]+|ifindex [0-9]+`)
 )
 
 // picture is what ip and tc say of the attachment, without what differs from one
 // ADD to the next: numbers of devices, MAC addresses that the kernel drew.
-func picture(h *harness.Host, asked string) string {
-	out := h.Exec("sh", "-ec", `ip -d -o link show dev net1; ip -o addr; ip route show table all
+func (s *scene) picture() string {
+	s.t.Helper()
+	out := s.Exec("sh", "-ec", `ip -d -o link show dev "$0"; ip -o addr; ip route show table all
 ip -br link show type ifb | while read ifb rest; do ip -d -o link show dev "$ifb"; done
-tc qdisc; tc filter show dev net1 ingress`)
+tc qdisc
+for dev in net1 "$0"; do for hook in ingress egress; do tc filter show dev $dev $hook; done; done`, s.setting.tap("net1"))
 	out = byself.ReplaceAllString(index.ReplaceAllString(out, ""), "")
 	return mac.ReplaceAllStringFunc(out, func(found string) string {
-		if found == asked || found == bridgeMAC {
+		if found == s.setting.mac || found == bridgeMAC {
 			return found
 		}
 		return "MAC"
