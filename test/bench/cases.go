@@ -1,5 +1,7 @@
 package main
 
+import "tap/test/measure"
+
 // comparison is a job that two programs do beside each other.
 type comparison struct {
 	what          string
@@ -13,9 +15,9 @@ type comparison struct {
 type compared struct {
 	comparison
 
-	ratio estimate
+	ratio measure.Estimate
 	unit  string // of the numbers of both
-	a, b  summary
+	a, b  measure.Summary
 }
 
 func (b *bench) comparisons() []comparison {
@@ -70,7 +72,7 @@ func (c comparison) name() string { return c.what + ": " + c.first.name + " / " 
 // row sums up the numbers of all pairs.
 func (c comparison) row(firsts, seconds []float64, unit string) compared {
 	return compared{
-		comparison: c, unit: unit, ratio: estimateMedian(ratios(firsts, seconds)),
-		a: summarize(firsts), b: summarize(seconds),
+		comparison: c, unit: unit, ratio: measure.EstimateMedian(measure.Ratios(firsts, seconds)),
+		a: measure.Summarize(firsts), b: measure.Summarize(seconds),
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"tap/test/measure"
 )
 
 // counted is what does not depend on how fast the machine is, of each program.
@@ -30,7 +32,7 @@ func counts(b *bench, found *report) error {
 		return err
 	}
 	defer closePods(pods)
-	b.out.begin("system calls and page faults")
+	b.out.Begin("system calls and page faults")
 	all := []program{b.programs.tap, b.programs.reference, b.programs.empty}
 	var calls, faults []float64
 	for i, p := range all {
@@ -49,14 +51,14 @@ func counts(b *bench, found *report) error {
 		}
 		faults = append(faults, n)
 	}
-	b.out.end()
+	b.out.End()
 	size := float64(b.programs.tap.size)
 	found.counted = []counted{
 		{"system calls of an ADD, no IPAM", calls[0], calls[1], calls[2],
 			fmt.Sprintf("at most %d more than empty", mostCalls), verdict(calls[0]-calls[2] <= mostCalls)},
 		{"page faults of the same", faults[0], faults[1], faults[2], "", ""},
 		{"size of the program, bytes", size, float64(b.programs.reference.size), float64(b.programs.empty.size),
-			"at most " + grouped(mostBytes), verdict(size <= mostBytes)},
+			"at most " + measure.Grouped(mostBytes), verdict(size <= mostBytes)},
 	}
 	return nil
 }
@@ -74,7 +76,7 @@ func repeat(b *bench, n int, count func() (float64, error)) (float64, error) {
 		}
 		all = append(all, one)
 	}
-	return median(all), nil
+	return measure.Median(all), nil
 }
 
 // countCalls counts the system calls of an ADD, with those of the processes that it starts.

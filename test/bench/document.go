@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"text/template"
+
+	"tap/test/measure"
 )
 
 // report is all that was found.
@@ -59,8 +61,8 @@ func (r *report) document() (string, error) {
 	m := r.machine
 	var b strings.Builder
 	if err := page.Execute(&b, map[string]string{
-		"date": m.date, "kernel": m.kernel, "others": fmt.Sprintf("%.0f %%", m.others), "processors": fmt.Sprintf("%d processors (%s)", m.cpus, m.model),
-		"versions": table([][]string{
+		"date": m.Date, "kernel": m.Kernel, "others": fmt.Sprintf("%.0f %%", m.Busy), "processors": m.Processors,
+		"versions": measure.Table([][]string{
 			{"program", "version", "built with"},
 			{"tap", m.tap, m.golang},
 			{"reference", m.reference, m.referenceGo},
@@ -81,33 +83,33 @@ func (r *report) comparedTable() string {
 			c.a.String(), c.b.String(), c.unit, fmt.Sprint(c.pairs),
 		})
 	}
-	return table(rows)
+	return measure.Table(rows)
 }
 
 func (r *report) countedTable() string {
 	rows := [][]string{{"count", "tap", "reference", "empty", "target for tap", ""}}
 	for _, c := range r.counted {
 		rows = append(rows, []string{
-			c.what, whole(c.tap), whole(c.reference), whole(c.empty), c.target, c.verdict,
+			c.what, measure.Whole(c.tap), measure.Whole(c.reference), measure.Whole(c.empty), c.target, c.verdict,
 		})
 	}
-	return table(rows)
+	return measure.Table(rows)
 }
 
 func (r *report) tapsTable() string {
 	rows := [][]string{{"taps", "tap, ms", "reference, ms"}}
 	for _, p := range r.taps {
-		rows = append(rows, []string{grouped(int64(p.at)), p.tap.String(), p.reference.String()})
+		rows = append(rows, []string{measure.Grouped(int64(p.at)), p.tap.String(), p.reference.String()})
 	}
-	return table(rows)
+	return measure.Table(rows)
 }
 
 func (r *report) crowdsTable() string {
 	rows := [][]string{{"at a time", "tap, ms", "reference, ms", "tap, per s", "reference, per s"}}
 	for _, p := range r.crowds {
 		rows = append(rows, []string{
-			fmt.Sprint(p.at), p.tap.String(), p.reference.String(), number(p.tapRate), number(p.referenceRate),
+			fmt.Sprint(p.at), p.tap.String(), p.reference.String(), measure.Number(p.tapRate), measure.Number(p.referenceRate),
 		})
 	}
-	return table(rows)
+	return measure.Table(rows)
 }

@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"tap/test/measure"
 )
 
 func main() {
@@ -92,9 +94,9 @@ func measureAll(ctx context.Context, o options, from, folder string) (*report, e
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{ctx: ctx, options: o, folder: folder, programs: programs, out: newProgress(os.Stderr)}
+	b := &bench{ctx: ctx, options: o, folder: folder, programs: programs, out: measure.NewProgress(os.Stderr)}
 	found := &report{machine: where}
-	before, err := readUsage()
+	before, err := measure.ReadUsage()
 	if err != nil {
 		return nil, err
 	}
@@ -105,11 +107,11 @@ func measureAll(ctx context.Context, o options, from, folder string) (*report, e
 			return nil, err
 		}
 	}
-	after, err := readUsage()
+	after, err := measure.ReadUsage()
 	if err != nil {
 		return nil, err
 	}
-	found.machine.others = others(before, after)
+	found.machine.Busy = measure.Others(before, after)
 	return found, nil
 }
 
@@ -120,5 +122,5 @@ type bench struct {
 	ctx      context.Context //nolint:containedctx // the whole program is one operation
 	folder   string
 	programs programs
-	out      *progress
+	out      *measure.Progress
 }

@@ -1,39 +1,12 @@
 package main
 
-// runPairs runs two things n times in turn, after some uncounted pairs, and returns what each cost.
-// The order changes from pair to pair: the place in a pair is worth up to 8 %.
-func runPairs[T any](b *bench, name string, n int, first, second func() (T, error)) ([]T, []T, error) {
-	b.out.begin(name)
-	warmUp := min(3, (n+2)/3)
-	var firsts, seconds []T
-	for i := range warmUp + n {
-		if err := b.ctx.Err(); err != nil {
-			return nil, nil, err
-		}
-		var one, other T
-		var err error
-		if i%2 == 0 {
-			one, other, err = inOrder(first, second)
-		} else {
-			other, one, err = inOrder(second, first)
-		}
-		if err != nil {
-			return nil, nil, err
-		}
-		if i >= warmUp {
-			firsts, seconds = append(firsts, one), append(seconds, other)
-		}
-		b.out.count(i+1, warmUp+n)
-	}
-	b.out.end()
-	return firsts, seconds, nil
-}
+import "tap/test/measure"
 
-func inOrder[T any](first, second func() (T, error)) (T, T, error) {
-	x, err := first()
+// runPairs runs two things n times in turn and returns what each cost.
+func runPairs[T any](b *bench, name string, n int, first, second func() (T, error)) ([]T, []T, error) {
+	costs, err := measure.Turns(b.ctx, b.out, name, n, first, second)
 	if err != nil {
-		return x, x, err
+		return nil, nil, err
 	}
-	y, err := second()
-	return x, y, err
+	return costs[0], costs[1], nil
 }

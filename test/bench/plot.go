@@ -14,6 +14,8 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgsvg"
+
+	"tap/test/measure"
 )
 
 // figure is a plot of the latency of both plugins against a scale.
@@ -36,16 +38,16 @@ func (f figure) write(path string) error {
 
 	for _, line := range []struct {
 		name  string
-		of    func(point) summary
+		of    func(point) measure.Summary
 		color color.Color
 		shape draw.GlyphDrawer
 	}{
-		{"reference", func(p point) summary { return p.reference }, orange, draw.BoxGlyph{}},
-		{"tap", func(p point) summary { return p.tap }, blue, draw.CircleGlyph{}},
+		{"reference", func(p point) measure.Summary { return p.reference }, orange, draw.BoxGlyph{}},
+		{"tap", func(p point) measure.Summary { return p.tap }, blue, draw.CircleGlyph{}},
 	} {
 		var xys plotter.XYs
 		for _, at := range f.points {
-			xys = append(xys, plotter.XY{X: math.Log10(float64(at.at)), Y: math.Log10(line.of(at).median)})
+			xys = append(xys, plotter.XY{X: math.Log10(float64(at.at)), Y: math.Log10(line.of(at).Median)})
 		}
 		curve, dots, err := plotter.NewLinePoints(xys)
 		if err != nil {
@@ -65,8 +67,8 @@ func (f figure) axes(p *plot.Plot) {
 	var marks plot.ConstantTicks
 	least, most := math.Inf(1), 0.0
 	for _, at := range f.points {
-		marks = append(marks, plot.Tick{Value: math.Log10(float64(at.at)), Label: grouped(int64(at.at))})
-		least, most = min(least, at.tap.median, at.reference.median), max(most, at.tap.median, at.reference.median)
+		marks = append(marks, plot.Tick{Value: math.Log10(float64(at.at)), Label: measure.Grouped(int64(at.at))})
+		least, most = min(least, at.tap.Median, at.reference.Median), max(most, at.tap.Median, at.reference.Median)
 	}
 	p.X.Tick.Marker = marks
 	p.X.Min, p.X.Max = marks[0].Value, marks[len(marks)-1].Value

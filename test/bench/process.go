@@ -52,3 +52,12 @@ func (c *contender) execute(verb string, stdin *os.File, by ...string) (sample, 
 	}
 	return s, out, nil
 }
+
+// milliseconds are the times of some samples.
+func milliseconds(samples []sample) []float64 {
+	var all []float64
+	for _, s := range samples {
+		all = append(all, float64(s.took)/float64(time.Millisecond))
+	}
+	return all
+}

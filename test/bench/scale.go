@@ -1,12 +1,16 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+
+	"tap/test/measure"
+)
 
 // point is what both plugins cost at one place of a scale.
 type point struct {
 	at                     int
-	tap, reference         summary // milliseconds of one ADD
-	tapRate, referenceRate float64 // attachments per second, on the scale of crowds
+	tap, reference         measure.Summary // milliseconds of one ADD
+	tapRate, referenceRate float64         // attachments per second, on the scale of crowds
 }
 
 // tapScale measures an ADD in a pod that has taps already.
@@ -32,7 +36,7 @@ func tapScale(b *bench, found *report) error {
 			return err
 		}
 		found.taps = append(found.taps, point{
-			at: n, tap: summarize(milliseconds(ours)), reference: summarize(milliseconds(theirs)),
+			at: n, tap: measure.Summarize(milliseconds(ours)), reference: measure.Summarize(milliseconds(theirs)),
 		})
 	}
 	return nil
@@ -56,8 +60,8 @@ func crowdScale(b *bench, found *report) error {
 			return err
 		}
 		found.crowds = append(found.crowds, point{
-			at: n, tap: summarize(milliseconds(together(ours))), reference: summarize(milliseconds(together(theirs))),
-			tapRate: median(rates(ours)), referenceRate: median(rates(theirs)),
+			at: n, tap: measure.Summarize(milliseconds(together(ours))), reference: measure.Summarize(milliseconds(together(theirs))),
+			tapRate: measure.Median(rates(ours)), referenceRate: measure.Median(rates(theirs)),
 		})
 	}
 	return nil

@@ -1,21 +1,25 @@
 package main
 
-import "testing"
+import (
+	"testing"
+
+	"tap/test/measure"
+)
 
 func TestTargetVerdict(t *testing.T) {
 	tests := []struct {
 		name   string
 		target target
-		of     estimate
+		of     measure.Estimate
 		want   string
 	}{
-		{"none", target{}, estimate{median: 1}, ""},
-		{"at most, equal", atMost(0.36), estimate{median: 0.36}, "met"},
-		{"at most, above", atMost(0.36), estimate{low: 0.3, median: 0.37}, "missed"},
-		{"at least, equal", atLeast(2.5), estimate{median: 2.5}, "met"},
-		{"at least, below", atLeast(2.5), estimate{median: 2.4, high: 2.6}, "missed"},
-		{"not slower, the interval reaches below 1", notSlower(), estimate{low: 0.99, median: 1.02}, "met"},
-		{"not slower, it does not", notSlower(), estimate{low: 1, median: 1.02}, "missed"},
+		{"none", target{}, measure.Estimate{Median: 1}, ""},
+		{"at most, equal", atMost(0.36), measure.Estimate{Median: 0.36}, "met"},
+		{"at most, above", atMost(0.36), measure.Estimate{Low: 0.3, Median: 0.37}, "missed"},
+		{"at least, equal", atLeast(2.5), measure.Estimate{Median: 2.5}, "met"},
+		{"at least, below", atLeast(2.5), measure.Estimate{Median: 2.4, High: 2.6}, "missed"},
+		{"not slower, the interval reaches below 1", notSlower(), measure.Estimate{Low: 0.99, Median: 1.02}, "met"},
+		{"not slower, it does not", notSlower(), measure.Estimate{Low: 1, Median: 1.02}, "missed"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,4 +1,4 @@
-package main
+package measure
 
 import (
 	"slices"
@@ -9,19 +9,19 @@ func TestSummarize(t *testing.T) {
 	tests := []struct {
 		name   string
 		values []float64
-		want   summary
+		want   Summary
 	}{
-		{"one", []float64{7}, summary{7, 7, 7}},
-		{"two", []float64{1, 3}, summary{1.5, 2, 2.5}},
-		{"three, unsorted", []float64{3, 1, 2}, summary{1.5, 2, 2.5}},
-		{"four", []float64{4, 3, 2, 1}, summary{1.75, 2.5, 3.25}},
-		{"five: quartiles are numbers themselves", []float64{50, 10, 40, 20, 30}, summary{20, 30, 40}},
-		{"one far off does not count", []float64{1, 1, 1, 1, 5000}, summary{1, 1, 1}},
+		{"one", []float64{7}, Summary{7, 7, 7}},
+		{"two", []float64{1, 3}, Summary{1.5, 2, 2.5}},
+		{"three, unsorted", []float64{3, 1, 2}, Summary{1.5, 2, 2.5}},
+		{"four", []float64{4, 3, 2, 1}, Summary{1.75, 2.5, 3.25}},
+		{"five: quartiles are numbers themselves", []float64{50, 10, 40, 20, 30}, Summary{20, 30, 40}},
+		{"one far off does not count", []float64{1, 1, 1, 1, 5000}, Summary{1, 1, 1}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			before := slices.Clone(test.values)
-			if got := summarize(test.values); got != test.want {
+			if got := Summarize(test.values); got != test.want {
 				t.Errorf("\nwant %v\ngot  %v", test.want, got)
 			}
 			if !slices.Equal(test.values, before) {
@@ -53,18 +53,18 @@ func TestEstimateMedian(t *testing.T) {
 	tests := []struct {
 		name   string
 		values []float64
-		want   estimate
+		want   Estimate
 	}{
-		{"one", upTo(1), estimate{1, 1, 1, false}},
-		{"three: the range", upTo(3), estimate{1, 2, 3, false}},
-		{"five: the range", upTo(5), estimate{1, 3, 5, false}},
-		{"six: the range is an interval", upTo(6), estimate{1, 3.5, 6, true}},
-		{"ten", upTo(10), estimate{2, 5.5, 9, true}},
-		{"forty", upTo(40), estimate{14, 20.5, 27, true}},
+		{"one", upTo(1), Estimate{1, 1, 1, false}},
+		{"three: the range", upTo(3), Estimate{1, 2, 3, false}},
+		{"five: the range", upTo(5), Estimate{1, 3, 5, false}},
+		{"six: the range is an interval", upTo(6), Estimate{1, 3.5, 6, true}},
+		{"ten", upTo(10), Estimate{2, 5.5, 9, true}},
+		{"forty", upTo(40), Estimate{14, 20.5, 27, true}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if got := estimateMedian(test.values); got != test.want {
+			if got := EstimateMedian(test.values); got != test.want {
 				t.Errorf("\nwant %v\ngot  %v", test.want, got)
 			}
 		})
@@ -72,7 +72,7 @@ func TestEstimateMedian(t *testing.T) {
 }
 
 func TestRatios(t *testing.T) {
-	if got, want := ratios([]float64{1, 6}, []float64{2, 3}), []float64{0.5, 2}; !slices.Equal(got, want) {
+	if got, want := Ratios([]float64{1, 6}, []float64{2, 3}), []float64{0.5, 2}; !slices.Equal(got, want) {
 		t.Errorf("want %v, got %v", want, got)
 	}
 }

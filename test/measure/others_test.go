@@ -1,4 +1,4 @@
-package main
+package measure
 
 import (
 	"testing"
@@ -6,7 +6,7 @@ import (
 )
 
 func TestOthers(t *testing.T) {
-	before := usage{all: 100 * time.Second, idle: 50 * time.Second, ours: time.Second}
+	before := Usage{all: 100 * time.Second, idle: 50 * time.Second, ours: time.Second}
 	tests := []struct {
 		name            string
 		all, idle, ours time.Duration // since before
@@ -19,8 +19,8 @@ func TestOthers(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			after := usage{before.all + test.all, before.idle + test.idle, before.ours + test.ours}
-			if got := others(before, after); got != test.want {
+			after := Usage{before.all + test.all, before.idle + test.idle, before.ours + test.ours}
+			if got := Others(before, after); got != test.want {
 				t.Errorf("want %v, got %v", test.want, got)
 			}
 		})

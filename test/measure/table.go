@@ -1,4 +1,4 @@
-package main
+package measure
 
 import (
 	"fmt"
@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// table makes a Markdown table with columns as wide as their widest cell, so that it can be read
+// Table makes a Markdown table with columns as wide as their widest cell, so that it can be read
 // as text too. The first row is the header.
-func table(rows [][]string) string {
+func Table(rows [][]string) string {
 	widths := make([]int, len(rows[0]))
 	for _, row := range rows {
 		for i, cell := range row {
@@ -37,11 +37,11 @@ func line(b *strings.Builder, row []string, widths []int) {
 	b.WriteString("|\n")
 }
 
-// number has about three digits that count, and all before the point.
-func number(x float64) string {
+// Number has about three digits that count, and all before the point.
+func Number(x float64) string {
 	switch {
 	case x >= 999.5:
-		return whole(x)
+		return Whole(x)
 	case x >= 99.95:
 		return fmt.Sprintf("%.0f", x)
 	case x >= 9.995:
@@ -54,8 +54,8 @@ func number(x float64) string {
 	return fmt.Sprintf("%.4f", x)
 }
 
-// grouped writes 3,500,000.
-func grouped(n int64) string {
+// Grouped writes 3,500,000.
+func Grouped(n int64) string {
 	digits := strconv.FormatInt(n, 10)
 	for at := len(digits) - 3; at > 0; at -= 3 {
 		digits = digits[:at] + "," + digits[at:]
@@ -63,26 +63,19 @@ func grouped(n int64) string {
 	return digits
 }
 
-// whole is a count; the median of an even number of counts may lie between two.
-func whole(x float64) string { return grouped(int64(math.Round(x))) }
+// Whole is a count; the median of an even number of counts may lie between two.
+func Whole(x float64) string { return Grouped(int64(math.Round(x))) }
 
 // String is the median and, in brackets, the quartiles.
-func (s summary) String() string {
-	return fmt.Sprintf("%s (%s–%s)", number(s.median), number(s.low), number(s.high))
+func (s Summary) String() string {
+	return fmt.Sprintf("%s (%s–%s)", Number(s.Median), Number(s.Low), Number(s.High))
 }
 
 // String is the median and, in brackets, the interval; an asterisk says that it is the range of too few.
-func (e estimate) String() string {
+func (e Estimate) String() string {
 	mark := ""
-	if !e.sure {
+	if !e.Sure {
 		mark = "*"
 	}
-	return fmt.Sprintf("%s (%s–%s)%s", number(e.median), number(e.low), number(e.high), mark)
-}
-
-func verdict(met bool) string {
-	if met {
-		return "met"
-	}
-	return "missed"
+	return fmt.Sprintf("%s (%s–%s)%s", Number(e.Median), Number(e.Low), Number(e.High), mark)
 }
