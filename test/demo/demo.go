@@ -11,11 +11,13 @@ import (
 	"strings"
 
 	"tap/test/netns"
+	"tap/test/standin"
 )
 
 const (
 	user, group = "64001", "64002" // nobody's: no such names on ordinary machines
 	stranger    = "64009"
+	containerID = "demo"
 	ifname      = "net1"
 	guest4      = "10.88.0.9"
 	guest6      = "2001:db8:88::9"
@@ -28,7 +30,7 @@ type demo struct {
 	store string // host-local's
 	pod   *netns.Netns
 	conf  map[string]any
-	vm    *vm
+	vm    *standin.VM
 	over  *takeover // the second part; nil: not begun
 }
 
@@ -55,7 +57,7 @@ func newDemo(ctx context.Context, out *screen, bin string) (*demo, error) {
 // close takes down what the play left, however it ended.
 func (d *demo) close() error {
 	if d.vm != nil {
-		d.vm.stop()
+		d.vm.Stop()
 	}
 	if d.over != nil {
 		d.over.close()
@@ -84,7 +86,7 @@ func (d *demo) play() error {
 
 func (d *demo) add() error {
 	d.out.step("pod", "a network namespace, empty")
-	result, err := d.attachment().add()
+	result, err := d.attachment().Add()
 	if err != nil {
 		return err
 	}
@@ -93,8 +95,8 @@ func (d *demo) add() error {
 }
 
 // attachment is that of the first part.
-func (d *demo) attachment() *attachment {
-	return &attachment{ctx: d.ctx, bin: d.bin, pod: d.pod, ifname: ifname, conf: d.conf}
+func (d *demo) attachment() *standin.Attachment {
+	return &standin.Attachment{Context: d.ctx, Bin: d.bin, Pod: d.pod, ID: containerID, Ifname: ifname, Conf: d.conf}
 }
 
 // show prints parts of a result, a line each.
@@ -132,7 +134,7 @@ func short(out string) string {
 }
 
 func (d *demo) check() error {
-	if _, err := d.attachment().plugin("CHECK"); err != nil {
+	if _, err := d.attachment().Run("CHECK"); err != nil {
 		return err
 	}
 	d.out.step("CHECK", "the attachment is as it was made, while the guest runs")
@@ -140,7 +142,7 @@ func (d *demo) check() error {
 }
 
 func (d *demo) del() error {
-	if _, err := d.attachment().plugin("DEL"); err != nil {
+	if _, err := d.attachment().Run("DEL"); err != nil {
 		return err
 	}
 	d.out.step("DEL", "with the guest still attached, as after a crash")
@@ -148,7 +150,7 @@ func (d *demo) del() error {
 }
 
 func (d *demo) nothingLeft() error {
-	d.vm.stop()
+	d.vm.Stop()
 	d.vm = nil
 	links, err := d.pod.Output("ip", "-br", "link")
 	if err != nil {

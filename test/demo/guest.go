@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,61 +8,24 @@ import (
 	"path/filepath"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"tap/test/netns"
+	"tap/test/standin"
 )
 
-// vm is a running guest.
-type vm struct {
-	cmd *exec.Cmd
-	ns  *netns.Netns // the guest's own
-}
-
-func (v *vm) stop() {
-	_ = v.cmd.Process.Signal(unix.SIGTERM) // it may have ended with its tap
-	_ = v.cmd.Wait()                       // by the signal
-	v.ns.Close()
-}
-
 func (d *demo) startGuest() error {
-	vm, queues, err := d.guest(d.pod, ifname, "-queues", "2", "-mac", "02:00:00:00:00:09",
+	vm, err := d.guest(d.pod, ifname, "-queues", "2", "-mac", "02:00:00:00:00:09",
 		"-addr", guest4+"/24", "-addr", guest6+"/64", "-gateway", d.address(0), "-gateway", d.address(1))
 	if err != nil {
 		return err
 	}
 	d.vm = vm
-	d.out.step("guest", "user %s opened the tap: no capability, not root, a device node of its own, %d queues", user, queues)
+	d.out.step("guest", "user %s opened the tap: no capability, not root, a device node of its own, %d queues", user, vm.Queues)
 	return nil
 }
 
-// guest starts one on the tap, and says how many queues it has.
-func (d *demo) guest(pod *netns.Netns, tap string, options ...string) (*vm, int, error) {
-	cmd := exec.CommandContext(d.ctx, filepath.Join(d.bin, "guest"),
-		append([]string{"run", "-netns", pod.Path(), "-tap", tap, "-user", user, "-group", group}, options...)...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(unix.SIGTERM) }
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, 0, fmt.Errorf("guest: %w", err)
-	}
-	var words strings.Builder
-	cmd.Stderr = &words
-	if err := cmd.Start(); err != nil {
-		return nil, 0, fmt.Errorf("guest: %w", err)
-	}
-	line, err := bufio.NewReader(stdout).ReadBytes('\n')
-	if err != nil {
-		return nil, 0, fmt.Errorf("guest: %w: %s", errors.Join(err, cmd.Wait()), words.String())
-	}
-	var ready struct{ Pid, Queues int }
-	if err := json.Unmarshal(line, &ready); err != nil {
-		return nil, 0, fmt.Errorf("guest: %w: %s", err, line)
-	}
-	ns, err := netns.Of(ready.Pid)
-	if err != nil {
-		return nil, 0, errors.Join(err, cmd.Process.Kill(), cmd.Wait())
-	}
-	return &vm{cmd, ns}, ready.Queues, nil
+// guest starts one on the tap.
+func (d *demo) guest(pod *netns.Netns, tap string, options ...string) (*standin.VM, error) {
+	return standin.StartVM(d.ctx, filepath.Join(d.bin, "guest"), pod, tap, append([]string{"-user", user, "-group", group}, options...)...)
 }
 
 // address is the pod's address of one family, from the result of ADD.

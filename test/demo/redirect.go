@@ -7,14 +7,15 @@ import (
 	"strings"
 
 	"tap/test/netns"
+	"tap/test/standin"
 )
 
 // takeover is the second part: a guest that is the pod. A chain of ptp, which makes the
 // pod's eth0, and of our plugin, which hands it to a guest.
 type takeover struct {
 	node, pod  *netns.Netns
-	first, tap *attachment
-	guest      *vm // nil: not running
+	first, tap *standin.Attachment
+	guest      *standin.VM // nil: not running
 	before     string
 	addresses  []string // of eth0, with their prefix lengths
 	gateways   []string
@@ -23,7 +24,7 @@ type takeover struct {
 
 func (t *takeover) close() {
 	if t.guest != nil {
-		t.guest.stop()
+		t.guest.Stop()
 	}
 	t.node.Close()
 	t.pod.Close()
@@ -39,23 +40,23 @@ func (d *demo) secondPod() error {
 		node.Close()
 		return err
 	}
-	part := func(kind string) *attachment {
-		return &attachment{ctx: d.ctx, bin: d.bin, node: node, pod: pod, ifname: "eth0", conf: map[string]any{
+	part := func(kind string) *standin.Attachment {
+		return &standin.Attachment{Context: d.ctx, Bin: d.bin, Node: node, Pod: pod, ID: containerID, Ifname: "eth0", Conf: map[string]any{
 			"cniVersion": "1.1.0", "name": "pods", "type": kind,
 		}}
 	}
 	t := &takeover{node: node, pod: pod, first: part("ptp"), tap: part("tap")}
 	d.over = t
-	t.first.conf["ipam"] = map[string]any{
+	t.first.Conf["ipam"] = map[string]any{
 		"type": "host-local", "dataDir": d.store,
 		"ranges": []any{[]any{map[string]any{"subnet": "10.89.0.0/24"}}, []any{map[string]any{"subnet": "2001:db8:89::/64"}}},
 		"routes": []any{map[string]any{"dst": "0.0.0.0/0"}, map[string]any{"dst": "::/0"}},
 	}
-	result, err := t.first.add()
+	result, err := t.first.Add()
 	if err != nil {
 		return err
 	}
-	t.tap.conf["prevResult"] = result
+	t.tap.Conf["prevResult"] = result
 	var ips []struct{ Address, Gateway string }
 	if err := json.Unmarshal(result["ips"], &ips); err != nil {
 		return fmt.Errorf("ptp ADD: %w: %s", err, result["ips"])
@@ -95,8 +96,8 @@ func (t *takeover) looks() (string, error) {
 
 func (d *demo) takeOver() error {
 	t := d.over
-	t.tap.conf["redirect"], t.tap.conf["owner"], t.tap.conf["group"] = true, 64001, 64002
-	result, err := t.tap.add()
+	t.tap.Conf["redirect"], t.tap.Conf["owner"], t.tap.Conf["group"] = true, 64001, 64002
+	result, err := t.tap.Add()
 	if err != nil {
 		return err
 	}
@@ -104,7 +105,7 @@ func (d *demo) takeOver() error {
 	if err := json.Unmarshal(result["interfaces"], &interfaces); err != nil {
 		return fmt.Errorf("ADD: %w: %s", err, result["interfaces"])
 	}
-	guest := slices.IndexFunc(interfaces, func(i struct{ Name, Mac, Sandbox string }) bool { return i.Sandbox == "demo" })
+	guest := slices.IndexFunc(interfaces, func(i struct{ Name, Mac, Sandbox string }) bool { return i.Sandbox == containerID })
 	if guest < 0 {
 		return fmt.Errorf("ADD: the result has no interface of the guest: %s", result["interfaces"])
 	}
@@ -137,7 +138,7 @@ func (d *demo) guestIsThePod() error {
 	for i := range d.over.addresses {
 		options = append(options, "-addr", d.over.addresses[i], "-gateway", d.over.gateways[i])
 	}
-	guest, _, err := d.guest(d.over.pod, "tap-eth0", options...)
+	guest, err := d.guest(d.over.pod, "tap-eth0", options...)
 	if err != nil {
 		return err
 	}
@@ -151,18 +152,18 @@ func (d *demo) reachGuest() error {
 	if err := t.eachAddress(func(address string) error { return d.ping(t.node, "node → guest", address) }); err != nil {
 		return err
 	}
-	if err := t.eachAddress(func(address string) error { return d.move("node → guest", t.node, t.guest.ns, address) }); err != nil {
+	if err := t.eachAddress(func(address string) error { return d.move("node → guest", t.node, t.guest.NS, address) }); err != nil {
 		return err
 	}
-	return d.move("guest → node", t.guest.ns, t.node, t.gateways[0])
+	return d.move("guest → node", t.guest.NS, t.node, t.gateways[0])
 }
 
 func (d *demo) giveBack() error {
 	t := d.over
-	if _, err := t.tap.plugin("CHECK"); err != nil {
+	if _, err := t.tap.Run("CHECK"); err != nil {
 		return err
 	}
-	if _, err := t.tap.plugin("DEL"); err != nil {
+	if _, err := t.tap.Run("DEL"); err != nil {
 		return err
 	}
 	d.out.step("DEL", "with the guest still attached")
@@ -178,7 +179,7 @@ func (d *demo) secondNothingLeft() error {
 	if after != t.before {
 		return fmt.Errorf("eth0 is not as it was: before:\n%safter:\n%s", t.before, after)
 	}
-	if _, err := t.first.plugin("DEL"); err != nil {
+	if _, err := t.first.Run("DEL"); err != nil {
 		return err
 	}
 	d.out.step("left", "nothing: eth0 was as ptp had made it, until its own DEL")

@@ -19,7 +19,7 @@ func (d *demo) pings() error {
 		from     *netns.Netns
 		way, to4 string
 		to6      string
-	}{{d.pod, "pod → guest", guest4, guest6}, {d.vm.ns, "guest → pod", d.address(0), d.address(1)}} {
+	}{{d.pod, "pod → guest", guest4, guest6}, {d.vm.NS, "guest → pod", d.address(0), d.address(1)}} {
 		for _, to := range []string{p.to4, p.to6} {
 			if err := d.ping(p.from, p.way, to); err != nil {
 				return err
@@ -53,7 +53,7 @@ func (d *demo) transfers() error {
 		way      string
 		from, to *netns.Netns
 		addr     string
-	}{{"pod → guest", d.pod, d.vm.ns, guest4}, {"guest → pod", d.vm.ns, d.pod, d.address(1)}} {
+	}{{"pod → guest", d.pod, d.vm.NS, guest4}, {"guest → pod", d.vm.NS, d.pod, d.address(1)}} {
 		if err := d.move(t.way, t.from, t.to, t.addr); err != nil {
 			return err
 		}
