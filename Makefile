@@ -1,5 +1,5 @@
-# make build | test | faults | vm-test | load | demo | bench | lint; as root, but for build and lint. README.md says
-# what they show.
+# make build | test | faults | vm-test | load | demo | bench | bench-redirect | lint; as root, but for build and lint.
+# README.md says what they show.
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 # What the tests and the demo run beside the plugin, pinned.
@@ -20,7 +20,7 @@ VM_PROGRAMS := $(DEMO_PROGRAMS) qemu-system-x86_64:qemu-system-x86 /boot/vmlinuz
 	/bin/busybox:busybox-static modprobe:kmod secilc:secilc
 TEST_PROGRAMS := $(DEMO_PROGRAMS) unshare:util-linux strace:strace gcc:gcc,libc6-dev
 
-.PHONY: build test faults vm-test load demo bench lint tools neighbours clean
+.PHONY: build test faults vm-test load demo bench bench-redirect lint tools neighbours clean
 
 build: ## bin/tap, static
 	$(GOBUILD) -ldflags '$(STRIPPED) -X main.buildVersion=$(VERSION)' -o bin/tap ./cmd/tap
@@ -73,6 +73,13 @@ bench: ## beside the reference and an empty program: docs/benchmarks.md
 	cd test && $(GOBUILD) -o ../bin/ ./bench
 	bin/bench -docs docs $(BENCH)
 
+bench-redirect: ## the data path of redirect mode beside others: docs/benchmarks-redirect.md
+	@test/root.sh
+	@test/packages.sh ip:iproute2 tc:iproute2
+	@$(MAKE) --no-print-directory build bin/reference/tc-redirect-tap
+	cd test && $(GOBUILD) -o ../bin/ ./guest ./benchredirect
+	bin/benchredirect -docs docs $(BENCH)
+
 lint: bin/golangci-lint
 	bin/golangci-lint run ./...
 	cd test && ../bin/golangci-lint run --config ../.golangci.yml ./...
@@ -104,6 +111,10 @@ bin/bandwidth bin/sbr bin/tuning: Makefile
 
 bin/reference/tap: Makefile
 	$(call GOINSTALL,bin/reference) $(PLUGINS)/main/tap@$(PLUGINS_VERSION)
+	@touch $@
+
+bin/reference/tc-redirect-tap: test/tcredirecttap/go.mod Makefile
+	cd $(<D) && $(GOBUILD) -o $(CURDIR)/$@ github.com/awslabs/tc-redirect-tap/cmd/tc-redirect-tap
 	@touch $@
 
 bin/cnitool: Makefile

@@ -1,0 +1,79 @@
+// Benchredirect compares ways to connect a pod's interface with a tap: the plugin's
+// redirect mode, and others, in turn. It writes docs/benchmarks-redirect.md. It needs
+// root, and leaves nothing else behind: the namespaces live as long as this process.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"tap/test/measure"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C kills
+	err := perform(ctx, flags())
+	switch {
+	case ctx.Err() != nil:
+		fmt.Fprintln(os.Stderr, "benchredirect: interrupted; nothing was written")
+		os.Exit(130)
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "benchredirect:", err)
+		os.Exit(1)
+	}
+}
+
+// options say how much is measured, and where the document goes.
+type options struct {
+	docs   string        // folder of the document
+	rounds int           // of TCP; the shorter a run, the more rounds it has
+	window time.Duration // of a TCP connection
+}
+
+func (o options) frames() int      { return 25 * o.rounds }
+func (o options) answers() int     { return 4 * o.rounds }
+func (o options) attachments() int { return 2 * o.rounds }
+
+func flags() options {
+	o := options{window: 400 * time.Millisecond}
+	flag.IntVar(&o.rounds, "rounds", 16, "how many `rounds` of TCP each path has; more of what is shorter")
+	flag.StringVar(&o.docs, "docs", "docs", "`folder` that benchmarks-redirect.md goes to")
+	quick := flag.Bool("quick", false, "few and short rounds, to try the program out")
+	flag.Parse()
+	if *quick {
+		o.rounds, o.window = 3, 100*time.Millisecond
+	}
+	return o
+}
+
+func perform(ctx context.Context, o options) error {
+	if os.Geteuid() != 0 {
+		return errors.New("run as root: it makes network namespaces and devices")
+	}
+	if o.rounds < 1 {
+		return errors.New("-rounds must be at least 1")
+	}
+	if info, err := os.Stat(o.docs); err != nil || !info.IsDir() {
+		return fmt.Errorf("-docs %s is not a folder", o.docs)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find the programs: %w", err)
+	}
+	b := &bench{ctx: ctx, options: o, bin: filepath.Dir(self), out: measure.NewProgress(os.Stderr)}
+	found, err := b.measureAll()
+	if err := errors.Join(err, b.close()); err != nil {
+		return err
+	}
+	fmt.Print(found.tables())
+	return found.write(o.docs)
+}
