@@ -35,22 +35,21 @@ func main() {
 // options say how much is measured, and where the document goes.
 type options struct {
 	docs   string        // folder of the document
-	rounds int           // of TCP; the shorter a run, the more rounds it has
+	rounds int           // of TCP and of ADD; what is shorter has more
 	window time.Duration // of a TCP connection
 }
 
-func (o options) frames() int      { return 25 * o.rounds }
-func (o options) answers() int     { return 4 * o.rounds }
-func (o options) attachments() int { return 2 * o.rounds }
+func (o options) frames() int  { return 12 * o.rounds }
+func (o options) answers() int { return 3 * o.rounds }
 
 func flags() options {
-	o := options{window: 400 * time.Millisecond}
-	flag.IntVar(&o.rounds, "rounds", 16, "how many `rounds` of TCP each path has; more of what is shorter")
+	o := options{window: 200 * time.Millisecond}
+	flag.IntVar(&o.rounds, "rounds", 32, "how many `rounds` of TCP each path has; more of small frames")
 	flag.StringVar(&o.docs, "docs", "docs", "`folder` that benchmarks-redirect.md goes to")
 	quick := flag.Bool("quick", false, "few and short rounds, to try the program out")
 	flag.Parse()
 	if *quick {
-		o.rounds, o.window = 3, 100*time.Millisecond
+		o.rounds, o.window = 4, 100*time.Millisecond
 	}
 	return o
 }

@@ -13,7 +13,7 @@ type path struct {
 	name    string
 	what    string // in the document
 	connect func(*site) error
-	mayLack bool // not every kernel has it
+	mayLack bool   // not every kernel has it
 	speaker string // the device by which the pod's own kernel speaks to the wire, while the guest has it
 }
 

@@ -28,7 +28,7 @@ func (b *bench) starts(found *report) error {
 	attach := func(plugin *standin.Attachment) func() (start, error) {
 		return func() (start, error) { return attachAndDetach(plugin) }
 	}
-	costs, err := measure.Turns(b.ctx, b.out, "ADD and DEL", b.attachments(),
+	costs, err := measure.Turns(b.ctx, b.out, "ADD and DEL", b.rounds,
 		attach(pluginOf(b.ctx, b.bin, ours)), attach(otherPluginOf(b.ctx, b.bin, theirs)))
 	if err := errors.Join(err, ours.close(), theirs.close()); err != nil {
 		return err

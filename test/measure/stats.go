@@ -1,6 +1,9 @@
 package measure
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // Summary is the middle of some numbers, and what half of them lie in.
 type Summary struct{ Low, Median, High float64 }
@@ -47,15 +50,13 @@ func EstimateMedian(values []float64) Estimate {
 // intervalRank is the greatest k for which fewer than k of n coins fall on a given side with
 // a chance of at most 2.5 %; 0 where there is none, below six.
 func intervalRank(n int) int {
-	k, chance, term := 0, 0.0, 1.0 // term: n over k, by 2^n
-	for range n {
-		term /= 2
-	}
+	k, chance := 0, 0.0
+	term := -float64(n) * math.Ln2 // logarithm of n over k, by 2^n, which is too small for a number
 	for k < n {
-		if chance += term; chance > 0.025 {
+		if chance += math.Exp(term); chance > 0.025 {
 			break
 		}
-		term = term * float64(n-k) / float64(k+1)
+		term += math.Log(float64(n-k) / float64(k+1))
 		k++
 	}
 	return k

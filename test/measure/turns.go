@@ -6,7 +6,8 @@ import (
 )
 
 // Turns runs things n times in turn, after some uncounted rounds, and returns what each cost.
-// The order is reversed from round to round: the place in a pair is worth up to 8 %.
+// The order is reversed from round to round, and another begins every second one: the place
+// in a pair is worth up to 8 %.
 func Turns[T any](ctx context.Context, out *Progress, name string, n int, runs ...func() (T, error)) ([][]T, error) {
 	out.Begin(name)
 	warmUp := min(3, (n+2)/3)
@@ -29,6 +30,9 @@ func Turns[T any](ctx context.Context, out *Progress, name string, n int, runs .
 			}
 		}
 		slices.Reverse(order)
+		if round%2 == 1 {
+			order = append(order[1:], order[0])
+		}
 		out.Count(round+1, warmUp+n)
 	}
 	out.End()
