@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -22,16 +23,20 @@ func paths(ctx context.Context, bin string) []path {
 	return []path{
 		{name: "tap", speaker: "eth0", what: "this plugin: `clsact`, classifier `bpf`, `bpf_redirect`; two programs on each device, of which one keeps the pod's kernel silent",
 			connect: func(s *site) error { _, err := pluginOf(ctx, bin, s).Add(); return err }},
-		{name: "cls_bpf, not silent", speaker: "eth0", what: "the same by hand, without the programs that keep it silent",
+		{name: "cls_bpf", speaker: "eth0", what: "the same by hand, without the programs that keep it silent",
 			connect: byHand(func(s *site) error { return s.program(classicAt(lastPriority), false) })},
-		{name: "tcx", speaker: "eth0", mayLack: true, what: "the same four programs at the hooks of tcx, Linux 6.6 and later",
+		{name: "tcx, silent", speaker: "eth0", mayLack: true, what: "the plugin's four programs at the hooks of tcx, Linux 6.6 and later",
 			connect: byHand(func(s *site) error { return s.program(tcx, true) })},
-		{name: "tcx, not silent", speaker: "eth0", mayLack: true, what: "tcx, without the programs that keep it silent",
+		{name: "tcx", speaker: "eth0", mayLack: true, what: "tcx, without the programs that keep it silent",
 			connect: byHand(func(s *site) error { return s.program(tcx, false) })},
-		{name: "u32 + mirred", speaker: "eth0", mayLack: true, what: "qdisc `ingress`, `u32 match u8 0 0`, `mirred egress redirect`",
-			connect: byHand(func(s *site) error { return s.mirred("u32 match u8 0 0") })},
+		{name: "u32 + mirred, silent", speaker: "eth0", mayLack: true, what: "`clsact`, `u32 match u8 0 0`, `mirred egress redirect`; what is sent passes if `u32 … indev` says that the other device received it, else it is redirected to a device that is down",
+			connect: byHand(func(s *site) error {
+				return errors.Join(s.clsact(), s.mirred("u32 match u8 0 0"), s.silence())
+			})},
+		{name: "u32 + mirred", speaker: "eth0", mayLack: true, what: "qdisc `ingress` and the first two filters of these",
+			connect: byHand(func(s *site) error { return errors.Join(s.ingress(), s.mirred("u32 match u8 0 0")) })},
 		{name: "matchall + mirred", speaker: "eth0", mayLack: true, what: "the same with the classifier `matchall`",
-			connect: byHand(func(s *site) error { return s.mirred("matchall") })},
+			connect: byHand(func(s *site) error { return errors.Join(s.ingress(), s.mirred("matchall")) })},
 		{name: "bridge", speaker: "br0", what: "a bridge in the pod, whose ports are the interface and the tap; the interface then needs another MAC address, the pod other IP addresses",
 			connect: byHand((*site).bridge)},
 		{name: "tc-redirect-tap", speaker: "eth0", mayLack: true, what: "the plugin of that name, of July 2020; `u32 + mirred`, and the tap's root qdisc is the kernel's default",
@@ -53,15 +58,32 @@ func byHand(connect func(*site) error) func(*site) error {
 	}
 }
 
+func (s *site) ingress() error {
+	return s.eachWay(func(from, _ string) string { return "tc qdisc add dev " + from + " ingress" })
+}
+
 func (s *site) mirred(classifier string) error {
-	for _, way := range [][2]string{{tapName, "eth0"}, {"eth0", tapName}} {
-		err := run(s.pod, "tc qdisc add dev "+way[0]+" ingress",
-			"tc filter add dev "+way[0]+" parent ffff: protocol all "+classifier+" action mirred egress redirect dev "+way[1])
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.eachWay(func(from, to string) string {
+		return "tc filter add dev " + from + " ingress protocol all " + classifier + " action mirred egress redirect dev " + to
+	})
+}
+
+// silence drops what is sent and was not received by the other device. The action that
+// drops is not on every kernel; a device that is down drops as well.
+func (s *site) silence() error {
+	return errors.Join(
+		run(s.pod, "ip tuntap add dev hole mode tap"),
+		s.eachWay(func(from, to string) string {
+			return "tc filter add dev " + from + " egress protocol all prio 1 u32 match u8 0 0 indev " + to + " classid 1:1"
+		}),
+		s.eachWay(func(from, _ string) string {
+			return "tc filter add dev " + from + " egress protocol all prio 2 u32 match u8 0 0 action mirred egress redirect dev hole"
+		}))
+}
+
+// eachWay runs a command for each of the two devices.
+func (s *site) eachWay(command func(from, to string) string) error {
+	return errors.Join(run(s.pod, command(tapName, "eth0")), run(s.pod, command("eth0", tapName)))
 }
 
 // bridge gives the MAC address of eth0 away: what a bridge's own port has, the bridge

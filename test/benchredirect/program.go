@@ -39,17 +39,26 @@ func onlyFrom(device int) asm.Instructions {
 // receives or at what it sends, and returns how it is let go.
 type hook func(program *ebpf.Program, device int, sent bool) (func() error, error)
 
-// program connects the two devices by programs.
-func (s *site) program(at hook, silent bool) error {
+// devices are the indices of eth0 and of the tap.
+func (s *site) devices() (int, int, error) {
 	eth0, err := linkOf(s.pod, "eth0")
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
 	tap, err := linkOf(s.pod, tapName)
 	if err != nil {
+		return 0, 0, err
+	}
+	return eth0.Index, tap.Index, nil
+}
+
+// program connects the two devices by programs.
+func (s *site) program(at hook, silent bool) error {
+	eth0, tap, err := s.devices()
+	if err != nil {
 		return err
 	}
-	for _, side := range []struct{ device, other int }{{tap.Index, eth0.Index}, {eth0.Index, tap.Index}} {
+	for _, side := range []struct{ device, other int }{{tap, eth0}, {eth0, tap}} {
 		if silent {
 			if err := s.attach(at, side.device, true, onlyFrom(side.other)); err != nil {
 				return err
@@ -100,9 +109,8 @@ const lastPriority = 0xffff
 func classicAt(priority uint16) hook {
 	return func(program *ebpf.Program, device int, sent bool) (func() error, error) {
 		nothing := func() error { return nil }
-		qdisc := netlink.Clsact{QdiscAttrs: netlink.QdiscAttrs{LinkIndex: device, Handle: netlink.MakeHandle(0xffff, 0), Parent: netlink.HANDLE_CLSACT}}
-		if err := netlink.QdiscAdd(&qdisc); err != nil && !errors.Is(err, unix.EEXIST) { // another filter's
-			return nothing, fmt.Errorf("add qdisc: %w", err)
+		if err := addClsact(device); err != nil {
+			return nothing, err
 		}
 		filter := netlink.BpfFilter{
 			FilterAttrs:  netlink.FilterAttrs{LinkIndex: device, Parent: netlink.HANDLE_MIN_INGRESS, Protocol: unix.ETH_P_ALL, Priority: priority},
@@ -115,4 +123,22 @@ func classicAt(priority uint16) hook {
 		}
 		return nothing, netlink.FilterAdd(&filter)
 	}
+}
+
+// clsact gives both devices the qdisc.
+func (s *site) clsact() error {
+	eth0, tap, err := s.devices()
+	if err != nil {
+		return err
+	}
+	return s.pod.Do(func() error { return errors.Join(addClsact(eth0), addClsact(tap)) })
+}
+
+// addClsact makes the qdisc, unless there is one.
+func addClsact(device int) error {
+	qdisc := netlink.Clsact{QdiscAttrs: netlink.QdiscAttrs{LinkIndex: device, Handle: netlink.MakeHandle(0xffff, 0), Parent: netlink.HANDLE_CLSACT}}
+	if err := netlink.QdiscAdd(&qdisc); err != nil && !errors.Is(err, unix.EEXIST) {
+		return fmt.Errorf("add qdisc: %w", err)
+	}
+	return nil
 }
