@@ -34,6 +34,8 @@ type outcome struct {
 
 func (o outcome) String() string {
 	switch {
+	case errors.Is(o.refused, ebpf.ErrNotSupported):
+		return "not on this kernel"
 	case o.refused != nil:
 		return "refused"
 	case o.deleted:

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cilium/ebpf"
+
 	"tap/test/measure"
 )
 
@@ -79,6 +81,7 @@ func TestLackingSaysWhyInALine(t *testing.T) {
 func TestOutcome(t *testing.T) {
 	for want, o := range map[string]outcome{
 		"refused":                          {refused: fs.ErrExist},
+		"not on this kernel":               {refused: fmt.Errorf("attach: %w", ebpf.ErrNotSupported)},
 		"is deleted":                       {deleted: true, arrived: batch},
 		"sees all":                         {arrived: batch, seen: batch},
 		"sees nothing":                     {arrived: batch},
