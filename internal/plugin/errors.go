@@ -121,7 +121,7 @@ var verdicts = []struct {
 	{errDifferences, codeCheck, "delete the attachment and add it again, or find out who changed it"},
 	{errLayer3, codeLayer3, "correct the IPAM configuration: the message names the address or the route"},
 	{errLimit, codeBandwidth, "limits need the kernel's modules sch_tbf, and for egress ifb, sch_ingress, cls_u32 and act_mirred (modprobe loads them)"},
-	{errTakeOver, codeTakeOver, "redirect needs the kernel's modules sch_ingress and cls_bpf (modprobe loads them), and CAP_BPF or CAP_SYS_ADMIN"},
+	{errTakeOver, codeTakeOver, "redirect needs the kernel's modules sch_ingress and cls_bpf (modprobe loads them), and CAP_BPF or CAP_SYS_ADMIN, which the root of a user namespace does not have there"},
 	{errFolder, types.ErrIOFailure, "namespaces are sought in /run/netns, /var/run/netns and the folders of netnsDirs, which must be no links"},
 	{errDevice, codeDevice, "tap needs CAP_NET_ADMIN, /dev/net/tun (modprobe tun) and a kernel that takes the values of the configuration"},
 }
