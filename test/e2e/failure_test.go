@@ -384,11 +384,13 @@ func TestAddOverRenamedAttachmentKeepsItsReservation(t *testing.T) {
 func TestAddRenamedMeanwhileIsUndone(t *testing.T) {
 	host := harness.NewHost(t)
 	before := host.Snapshot()
-	cmd := host.Command("ADD", "net1", conf(t, fake(m{"delayMs": m{"ADD": 300}})))
+	renamed := filepath.Join(t.TempDir(), "renamed")
+	cmd := host.Command("ADD", "net1", conf(t, fake(m{"wait": m{"ADD": renamed}})))
 	done := make(chan harness.Got)
 	go func() { done <- host.Finish(cmd) }()
 	eventually(t, "the device is up", func() bool { d, there := host.Device("net1"); return there && d.Up() })
 	host.Exec("sh", "-ec", "ip link set net1 down; ip link set net1 name elsewhere")
+	host.Must(os.WriteFile(renamed, nil, 0o600))
 	got := <-done
 	got.WantError(codeDevice, `"net1"`)
 	host.WantSame(before)

@@ -16,7 +16,7 @@ import (
 
 // call is a system call of the plugin, and what it may fail with. EINTR comes first
 // where the call can be interrupted. EAGAIN is among them only where it says that
-// something is scarce: from a socket it says "wait", and nothing would come.
+// something is scarce, or "once more": from a socket it says "wait", and nothing would come.
 type call struct {
 	name   string
 	errnos []syscall.Errno
@@ -61,6 +61,7 @@ var calls = map[uint64]call{
 	unix.SYS_SETPGID:           {"setpgid", []syscall.Errno{unix.EPERM}},
 	unix.SYS_DUP3:              {"dup3", []syscall.Errno{unix.EINTR, unix.EMFILE}},
 	unix.SYS_CLOSE_RANGE:       {"close_range", []syscall.Errno{unix.ENOSYS, unix.ENOMEM}},
+	unix.SYS_BPF:               {"bpf", []syscall.Errno{unix.EINTR, unix.EAGAIN, unix.EPERM, unix.ENOMEM}},
 	unix.SYS_KILL:              {"kill", []syscall.Errno{unix.ESRCH, unix.EPERM}},
 }
 
@@ -124,8 +125,14 @@ func lookup(number uint64, table map[uint64]call) call {
 	return call{fmt.Sprintf("call %d", number), others}
 }
 
-// canBeRetried are the calls that may simply be made again after EINTR. (close may
-// not: Linux has freed the descriptor.)
-func canBeRetried(number uint64) bool {
-	return number != unix.SYS_CLOSE && slices.Contains(lookup(number, calls).errnos, unix.EINTR)
+// mustBeRetried says whether a call simply has to be made again after such an error:
+// after EINTR nearly every one. (close may not: Linux has freed the descriptor.)
+func mustBeRetried(p *harness.Point, errno syscall.Errno) bool {
+	switch errno {
+	case unix.EINTR:
+		return p.Number != unix.SYS_CLOSE && slices.Contains(lookup(p.Number, calls).errnos, unix.EINTR)
+	case unix.EAGAIN: // the BPF verifier, to whom a signal came
+		return p.Number == unix.SYS_BPF && p.Args[0] == unix.BPF_PROG_LOAD
+	}
+	return false
 }

@@ -65,8 +65,8 @@ func (s *scene) judge(tr harness.Traced, f fault) (verdict, string) {
 			break
 		}
 		return crashed, ""
-	case f.Errno == unix.EINTR && tr.Exit != 0 && canBeRetried(tr.Struck.Number) && f.sweep == callFails:
-		wrong = "EINTR was not retried"
+	case tr.Exit != 0 && f.sweep == callFails && mustBeRetried(tr.Struck, f.Errno):
+		wrong = unix.ErrnoName(f.Errno) + " was not retried"
 	default:
 		return sound, ""
 	}

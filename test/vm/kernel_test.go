@@ -112,7 +112,7 @@ const (
 
 // kills are the scenes of the fault harness at each of whose system calls the plugin is
 // killed: some of those without IPAM plugin, whose start takes seconds under emulation.
-const kills = "^TestFaults$/^(ADD,_(layer_2|link|redirect_shared)|(DEL|GC),_redirect)$"
+const kills = "^TestFaults$/^(ADD,_(layer_2|link|redirect_shared)|DEL,_redirect)$"
 
 // The end-to-end tests on Debian's kernel, which is older than most, and has what the
 // host's may lack: other versions of tun, of bridges and of tc. Then some hundred kills.
