@@ -1,4 +1,4 @@
-# make build | test | faults | vm-test | load | demo | bench | lint; as root, but for build and lint. README.md says
+# make build | test | faults | vm-test | runtime-test | load | demo | bench | lint; as root, but for build and lint. README.md says
 # what they show.
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
@@ -18,9 +18,10 @@ GOINSTALL = env GOBIN=$(CURDIR)/$(1) GOFLAGS= go install -trimpath
 DEMO_PROGRAMS := ip:iproute2 tc:iproute2 ping:iputils-ping
 VM_PROGRAMS := $(DEMO_PROGRAMS) qemu-system-x86_64:qemu-system-x86 /boot/vmlinuz-*-cloud-amd64:linux-image-cloud-amd64 \
 	/bin/busybox:busybox-static modprobe:kmod secilc:secilc
+RUNTIME_PROGRAMS := $(DEMO_PROGRAMS) podman:podman runc:runc containerd:containerd /bin/busybox:busybox-static findmnt:util-linux
 TEST_PROGRAMS := $(DEMO_PROGRAMS) unshare:util-linux strace:strace gcc:gcc,libc6-dev
 
-.PHONY: build test faults vm-test load demo bench lint tools neighbours clean
+.PHONY: build test faults vm-test runtime-test runtimes load demo bench lint tools neighbours clean
 
 build: ## bin/tap, static
 	$(GOBUILD) -ldflags '$(STRIPPED) -X main.buildVersion=$(VERSION)' -o bin/tap ./cmd/tap
@@ -46,6 +47,14 @@ vm-test: ## virtual machines, from Debian's packages, under software emulation
 	@test/packages.sh $(VM_PROGRAMS)
 	@$(MAKE) --no-print-directory build tools
 	cd test/vm && VM=1 go test -count=1 -timeout 20m -v $(if $(VM_RUN),-run '$(VM_RUN)')
+
+# A part whose runtime cannot be had is skipped, with the reason; in CI that is a failure.
+runtime-test: ## in Podman, containerd and others: docs/podman.md, docs/containerd.md
+	@test/root.sh
+	-@test/packages.sh $(RUNTIME_PROGRAMS)
+	@$(MAKE) --no-print-directory build tools
+	-@$(MAKE) --no-print-directory --keep-going runtimes
+	cd test/runtime && RUNTIME=1 go test -count=1 -timeout 20m -v $(if $(RUNTIME_RUN),-run '$(RUNTIME_RUN)')
 
 # Longer, or the same choices again: make load LOAD='-for 10m -seed 1'
 LOAD ?= -for 5m
@@ -108,6 +117,18 @@ bin/reference/tap: Makefile
 
 bin/cnitool: Makefile
 	$(call GOINSTALL,bin) github.com/containernetworking/cni/cnitool@$(CNITOOL_VERSION)
+	@touch $@
+
+# Runtimes that Debian does not have, each from a module of its own.
+MODULES := test/runtime/modules
+RUNTIMES := bin/runtime/containerd2/containerd
+
+runtimes: $(RUNTIMES)
+
+CONTAINERD2 := github.com/containerd/containerd/v2/cmd
+bin/runtime/containerd2/containerd: $(MODULES)/containerd2/go.mod
+	@mkdir -p $(@D)
+	cd $(<D) && $(GOBUILD) -o $(CURDIR)/$(@D)/ $(CONTAINERD2)/containerd $(CONTAINERD2)/containerd-shim-runc-v2 $(CONTAINERD2)/ctr
 	@touch $@
 
 bin/golangci-lint: Makefile

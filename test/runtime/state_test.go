@@ -1,0 +1,59 @@
+package runtime
+
+import (
+	"io/fs"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// state is what an attachment can leave on a machine: devices, addresses, named namespaces, reservations, cached
+// results, mounts.
+type state []string
+
+// look reads the machine's state.
+func look(t *testing.T) state {
+	t.Helper()
+	var s state
+	for _, args := range [][]string{
+		{"ip", "-o", "-br", "link"},
+		{"ip", "-o", "-br", "addr"},
+		{"findmnt", "--list", "--noheadings", "--output", "TARGET,FSTYPE"},
+	} {
+		out, err := exec.Command(args[0], args[1:]...).Output()
+		if err != nil {
+			t.Fatalf("%v: %v", args, err)
+		}
+		for line := range strings.Lines(string(out)) {
+			s = append(s, args[0]+": "+strings.Join(strings.Fields(line), " "))
+		}
+	}
+	for _, dir := range []string{"/run/netns", "/var/lib/cni", "/var/lib/containers/cache"} {
+		_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error { // no such folder: nothing in it
+			if name := filepath.Base(path); err == nil && !d.IsDir() && name != "lock" && !strings.HasPrefix(name, "last_reserved_ip") {
+				s = append(s, path)
+			}
+			return nil
+		})
+	}
+	return s
+}
+
+// wantSame fails where anything differs from before.
+func (s state) wantSame(t *testing.T) {
+	t.Helper()
+	after := look(t)
+	for _, line := range after {
+		if !slices.Contains(s, line) {
+			t.Errorf("left behind: %s", line)
+		}
+	}
+	for _, line := range s {
+		if !slices.Contains(after, line) {
+			t.Errorf("taken away: %s", line)
+		}
+	}
+}
+
