@@ -103,12 +103,13 @@ func makeMachine(scratch string) error {
 		func() error { return overlay("/var", "/var") },
 		func() error { return mount("run", "/run", "tmpfs", 0, "mode=0755") },
 	}
-	for _, hidden := range []string{"/etc/cni/net.d", "/etc/containers", "/etc/containerd", "/var/lib/cni", "/var/lib/containers", "/var/lib/containerd"} {
+	for _, hidden := range []string{"/etc/cni/net.d", "/etc/containerd", "/var/lib/cni", "/var/lib/containers", "/var/lib/containerd"} {
 		steps = append(steps,
 			func() error { return os.MkdirAll(hidden, 0o755) },
 			func() error { return mount("hidden", hidden, "tmpfs", 0, "mode=0755") })
 	}
 	steps = append(steps,
+		func() error { return mount("", "/", "", unix.MS_REC|unix.MS_SHARED, "") }, // as systemd has it; a group of our own
 		func() error { return os.MkdirAll("/opt/cni/bin", 0o755) },
 		func() error { return overlay(bin, "/opt/cni/bin") },
 		func() error { return os.Mkdir(filepath.Join(scratch, "tmp"), 0o777) },

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // state is what an attachment can leave on a machine: devices, addresses, named namespaces, reservations, cached
@@ -27,7 +28,10 @@ func look(t *testing.T) state {
 			t.Fatalf("%v: %v", args, err)
 		}
 		for line := range strings.Lines(string(out)) {
-			s = append(s, args[0]+": "+strings.Join(strings.Fields(line), " "))
+			line = strings.Join(strings.Fields(line), " ")
+			if line != "/run/netns tmpfs" { // which stays once there was a namespace: ip-netns(8)
+				s = append(s, args[0]+": "+line)
+			}
 		}
 	}
 	for _, dir := range []string{"/run/netns", "/var/lib/cni", "/var/lib/containers/cache"} {
@@ -38,13 +42,17 @@ func look(t *testing.T) state {
 			return nil
 		})
 	}
+	slices.Sort(s)
 	return s
 }
 
-// wantSame fails where anything differs from before.
+// wantSame fails where anything differs from before. What a runtime does after it has answered may take a moment.
 func (s state) wantSame(t *testing.T) {
 	t.Helper()
 	after := look(t)
+	for deadline := time.Now().Add(10 * time.Second); !slices.Equal(s, after) && time.Now().Before(deadline); after = look(t) {
+		time.Sleep(100 * time.Millisecond)
+	}
 	for _, line := range after {
 		if !slices.Contains(s, line) {
 			t.Errorf("left behind: %s", line)
@@ -56,4 +64,3 @@ func (s state) wantSame(t *testing.T) {
 		}
 	}
 }
-
