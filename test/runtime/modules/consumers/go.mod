@@ -4,13 +4,10 @@ go 1.25.0
 
 tool github.com/cri-o/ocicni/tools/ocicnitool
 
-require (
-	github.com/containerd/go-cni v1.1.14
-	github.com/containernetworking/cni v1.3.0
-	github.com/firecracker-microvm/firecracker-go-sdk v1.0.0
-)
+require github.com/containerd/go-cni v1.1.14
 
 require (
+	github.com/containernetworking/cni v1.3.0 // indirect
 	github.com/containernetworking/plugins v1.4.1 // indirect
 	github.com/cri-o/ocicni v0.4.3 // indirect
 	github.com/fsnotify/fsnotify v1.7.0 // indirect
