@@ -16,8 +16,9 @@ GOINSTALL = env GOBIN=$(CURDIR)/$(1) GOFLAGS= go install -trimpath
 
 # Programs of the distribution, with the Debian packages that have them.
 DEMO_PROGRAMS := ip:iproute2 tc:iproute2 ping:iputils-ping
-VM_PROGRAMS := $(DEMO_PROGRAMS) qemu-system-x86_64:qemu-system-x86 /boot/vmlinuz-*-cloud-amd64:linux-image-cloud-amd64 \
-	/bin/busybox:busybox-static modprobe:kmod secilc:secilc
+DPDK_PROGRAMS := dpdk-testpmd:dpdk-dev mausezahn:netsniff-ng
+QEMU_PROGRAMS := qemu-system-x86_64:qemu-system-x86 /boot/vmlinuz-*-cloud-amd64:linux-image-cloud-amd64 modprobe:kmod
+VM_PROGRAMS := $(DEMO_PROGRAMS) $(QEMU_PROGRAMS) /bin/busybox:busybox-static secilc:secilc
 RUNTIME_PROGRAMS := $(DEMO_PROGRAMS) podman:podman runc:runc containerd:containerd /bin/busybox:busybox-static findmnt:util-linux
 TEST_PROGRAMS := $(DEMO_PROGRAMS) unshare:util-linux strace:strace gcc:gcc,libc6-dev
 
@@ -52,6 +53,8 @@ vm-test: ## virtual machines, from Debian's packages, under software emulation
 runtime-test: ## in Podman, containerd and others: docs/podman.md, docs/containerd.md
 	@test/root.sh
 	-@test/packages.sh $(RUNTIME_PROGRAMS)
+	-@test/packages.sh $(QEMU_PROGRAMS)
+	-@test/packages.sh $(DPDK_PROGRAMS)
 	@$(MAKE) --no-print-directory build tools
 	-@$(MAKE) --no-print-directory --keep-going runtimes
 	cd test/runtime && RUNTIME=1 go test -count=1 -timeout 20m -v $(if $(RUNTIME_RUN),-run '$(RUNTIME_RUN)')
@@ -121,7 +124,7 @@ bin/cnitool: Makefile
 
 # Runtimes that Debian does not have, each from a module of its own.
 MODULES := test/runtime/modules
-RUNTIMES := bin/runtime/containerd2/containerd
+RUNTIMES := bin/runtime/containerd2/containerd $(addprefix bin/runtime/, multus gocni gocni1.6 microvm)
 
 runtimes: $(RUNTIMES)
 
@@ -129,6 +132,27 @@ CONTAINERD2 := github.com/containerd/containerd/v2/cmd
 bin/runtime/containerd2/containerd: $(MODULES)/containerd2/go.mod
 	@mkdir -p $(@D)
 	cd $(<D) && $(GOBUILD) -o $(CURDIR)/$(@D)/ $(CONTAINERD2)/containerd $(CONTAINERD2)/containerd-shim-runc-v2 $(CONTAINERD2)/ctr
+	@touch $@
+
+MULTUS := gopkg.in/k8snetworkplumbingwg/multus-cni.v4/cmd/multus
+bin/runtime/multus: $(MODULES)/multus/go.mod $(MODULES)/multus/apiserver/main.go
+	@mkdir -p $(@D)
+	cd $(<D) && $(GOBUILD) -ldflags '$(STRIPPED)' -o $(CURDIR)/$(@D)/ $(MULTUS) ./apiserver
+	@touch $@
+
+bin/runtime/gocni: $(MODULES)/consumers/go.mod $(MODULES)/consumers/gocni/main.go
+	@mkdir -p $(@D)
+	cd $(<D) && $(GOBUILD) -o $(CURDIR)/$(@D)/ ./gocni github.com/cri-o/ocicni/tools/ocicnitool
+	@touch $@
+
+bin/runtime/gocni1.6: $(MODULES)/consumers/containerd1.6.mod $(MODULES)/consumers/gocni/main.go
+	@mkdir -p $(@D)
+	cd $(<D) && $(GOBUILD) -modfile $(<F) -o $(CURDIR)/$@ ./gocni
+	@touch $@
+
+bin/runtime/microvm: $(MODULES)/firecracker/go.mod $(MODULES)/firecracker/main.go
+	@mkdir -p $(@D)
+	cd $(<D) && $(GOBUILD) -o $(CURDIR)/$@ .
 	@touch $@
 
 bin/golangci-lint: Makefile
