@@ -1,6 +1,6 @@
 // Microvm starts a VM by the Firecracker Go SDK, with another program in Firecracker's place. The SDK makes the VM's
 // network namespace, attaches it to a network of /etc/cni/conf.d and reads the result; when the program ends it undoes
-// all that.
+// all that. CNI_ARGS in the environment are for the plugins.
 //
 //	microvm NETWORK ID PROGRAM [ARGUMENT...]
 //
@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 
 	"github.com/firecracker-microvm/firecracker-go-sdk"
 )
@@ -37,7 +38,7 @@ func run(ctx context.Context, network, id string, program []string) error {
 	machine, err := firecracker.NewMachine(ctx, firecracker.Config{
 		VMID: id,
 		NetworkInterfaces: firecracker.NetworkInterfaces{{
-			CNIConfiguration: &firecracker.CNIConfiguration{NetworkName: network, IfName: "eth0"},
+			CNIConfiguration: &firecracker.CNIConfiguration{NetworkName: network, IfName: "eth0", Args: cniArgs()},
 		}},
 	})
 	if err != nil {
@@ -55,6 +56,16 @@ func run(ctx context.Context, network, id string, program []string) error {
 		}},
 	)
 	return machine.Start(ctx)
+}
+
+func cniArgs() [][2]string {
+	var args [][2]string
+	for _, pair := range strings.Split(os.Getenv("CNI_ARGS"), ";") {
+		if key, value, found := strings.Cut(pair, "="); found {
+			args = append(args, [2]string{key, value})
+		}
+	}
+	return args
 }
 
 func execute(ctx context.Context, vm firecracker.Config, program []string) error {
