@@ -40,7 +40,7 @@ func runInMachine(t *testing.T, test, file string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(self, "-test.run=^"+test+"$", "-test.v", "-test.timeout=5m")
+	cmd := exec.Command(self, "-test.run=^"+test+"$", "-test.v", "-test.timeout=2m")
 	cmd.Env = append(os.Environ(), stageVar+"="+stageInit, scriptVar+"="+file, scratchVar+"="+t.TempDir(), "TAP_BIN="+harness.BinDir(t))
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS,
