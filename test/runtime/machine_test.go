@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	goruntime "runtime"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -23,6 +24,7 @@ import (
 //     may have there already is hidden.
 //   - /opt/cni/bin has the built plugins.
 //   - /run and the folder for temporary files are empty.
+//   - cgroups are those below the machine's own.
 //   - the network is an empty namespace, with lo up.
 //
 // The test's program executes itself as the machine's first process, which starts it once more for the script.
@@ -40,23 +42,38 @@ func runInMachine(t *testing.T, test, file string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(self, "-test.run=^"+test+"$", "-test.v", "-test.timeout=2m")
-	cmd.Env = append(os.Environ(), stageVar+"="+stageInit, scriptVar+"="+file, scratchVar+"="+t.TempDir(), "TAP_BIN="+harness.BinDir(t))
+	scratch, verbose := t.TempDir(), os.Getenv("RUNTIME") == "verbose"
+	cmd := exec.Command(self, "-test.run=^"+test+"$", "-test.timeout=2m")
+	if verbose {
+		cmd.Args = append(cmd.Args, "-test.v")
+	}
+	cmd.Env = append(os.Environ(), stageVar+"="+stageInit, scriptVar+"="+file, scratchVar+"="+scratch, "TAP_BIN="+harness.BinDir(t))
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS,
 		Pdeathsig:  syscall.SIGKILL,
 	}
 	goruntime.LockOSThread() // whose end would be taken for that of the process
 	defer goruntime.UnlockOSThread()
+	t.Cleanup(func() { removeCgroups(t, cgroupName(scratch)) })
 	out, err := cmd.CombinedOutput()
-	if t.Logf("%s", out); err != nil {
-		t.Fatal(err)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
 	}
+	if verbose {
+		t.Logf("%s", out)
+	}
+}
+
+// cgroupName is that of a machine's groups.
+func cgroupName(scratch string) string {
+	return "tap" + strings.ReplaceAll(scratch, "/", "-")
 }
 
 // initialize is the machine's first process. It takes the place of all whose parent ends, and the machine ends with it.
 func initialize() int {
-	if err := makeMachine(os.Getenv(scratchVar)); err != nil {
+	goruntime.LockOSThread() // which alone enters the cgroup namespace; what it starts is in it as well
+	scratch := os.Getenv(scratchVar)
+	if err := errors.Join(makeMachine(scratch), enterOwnCgroups(cgroupName(scratch))); err != nil {
 		fmt.Fprintln(os.Stderr, "make the machine:", err)
 		return 1
 	}
