@@ -19,7 +19,8 @@ DEMO_PROGRAMS := ip:iproute2 tc:iproute2 ping:iputils-ping
 DPDK_PROGRAMS := dpdk-testpmd:dpdk-dev mausezahn:netsniff-ng
 QEMU_PROGRAMS := qemu-system-x86_64:qemu-system-x86 /boot/vmlinuz-*-cloud-amd64:linux-image-cloud-amd64 modprobe:kmod
 VM_PROGRAMS := $(DEMO_PROGRAMS) $(QEMU_PROGRAMS) /bin/busybox:busybox-static secilc:secilc
-RUNTIME_PROGRAMS := $(DEMO_PROGRAMS) podman:podman runc:runc containerd:containerd /bin/busybox:busybox-static findmnt:util-linux
+RUNTIME_PROGRAMS := $(DEMO_PROGRAMS) podman:podman runc:runc containerd:containerd /bin/busybox:busybox-static \
+	findmnt:util-linux pgrep:procps
 TEST_PROGRAMS := $(DEMO_PROGRAMS) unshare:util-linux strace:strace gcc:gcc,libc6-dev
 
 .PHONY: build test faults vm-test runtime-test runtimes load demo bench lint tools neighbours clean
@@ -106,7 +107,7 @@ bin/host-local bin/static: Makefile
 	$(call GOINSTALL,bin) $(PLUGINS)/ipam/$(@F)@$(PLUGINS_VERSION)
 	@touch $@
 
-bin/bridge bin/ptp: Makefile
+bin/bridge bin/ptp bin/loopback: Makefile
 	$(call GOINSTALL,bin) $(PLUGINS)/main/$(@F)@$(PLUGINS_VERSION)
 	@touch $@
 
@@ -124,7 +125,7 @@ bin/cnitool: Makefile
 
 # Runtimes that Debian does not have, each from a module of its own.
 MODULES := test/runtime/modules
-RUNTIMES := bin/runtime/containerd2/containerd $(addprefix bin/runtime/, multus gocni gocni1.6 microvm)
+RUNTIMES := bin/loopback bin/runtime/containerd2/containerd $(addprefix bin/runtime/, cri multus gocni gocni1.6 microvm)
 
 runtimes: $(RUNTIMES)
 
@@ -153,6 +154,11 @@ bin/runtime/gocni1.6: $(MODULES)/consumers/containerd1.6.mod $(MODULES)/consumer
 bin/runtime/microvm: $(MODULES)/firecracker/go.mod $(MODULES)/firecracker/main.go
 	@mkdir -p $(@D)
 	cd $(<D) && $(GOBUILD) -o $(CURDIR)/$@ .
+	@touch $@
+
+bin/runtime/cri: $(MODULES)/containerd2/go.mod $(MODULES)/containerd2/cri/main.go
+	@mkdir -p $(@D)
+	cd $(<D) && $(GOBUILD) -o $(CURDIR)/$@ ./cri
 	@touch $@
 
 bin/golangci-lint: Makefile
