@@ -14,18 +14,18 @@ import (
 
 // Debian's containerd.
 func TestContainerd(t *testing.T) {
-	need(t, "containerd", "ctr", "runc", filepath.Join(harness.BinDir(t), "runtime", "cri"))
-	scripts(t, "containerd", func(env *testscript.Env) error { return prepareContainerd(env, harness.BinDir(t)) })
+	need(t, "containerd", "ctr", "runc")
+	needBuilt(t, "cri")
+	scripts(t, "containerd", func(env *testscript.Env) error { return prepareContainerd(env, t) })
 }
 
 // Version 2 runs the same scripts, and those of what it alone does.
 func TestContainerd2(t *testing.T) {
-	bin := harness.BinDir(t)
-	programs := filepath.Join(bin, "runtime", "containerd2")
-	need(t, filepath.Join(programs, "containerd"), "runc", filepath.Join(bin, "runtime", "cri"))
+	need(t, "runc")
+	needBuilt(t, "cri", "containerd2/containerd")
 	scripts(t, "containerd*", func(env *testscript.Env) error {
-		env.Setenv("PATH", programs+":"+env.Getenv("PATH"))
-		return prepareContainerd(env, bin, "--local")
+		env.Setenv("PATH", harness.Bin(t, "runtime/containerd2")+":"+env.Getenv("PATH"))
+		return prepareContainerd(env, t, "--local")
 	})
 }
 
@@ -44,8 +44,10 @@ const containerdConf = `version = 2
 `
 
 // prepareContainerd configures containerd and gives it the image of which pods are made.
-func prepareContainerd(env *testscript.Env, bin string, importOptions ...string) error {
-	env.Setenv("PATH", filepath.Join(bin, "runtime")+":"+env.Getenv("PATH"))
+func prepareContainerd(env *testscript.Env, t *testing.T, importOptions ...string) error {
+	if err := addToPath(env, t, "cri"); err != nil {
+		return err
+	}
 	if err := os.WriteFile("/etc/containerd/config.toml", []byte(containerdConf), 0o644); err != nil {
 		return err
 	}

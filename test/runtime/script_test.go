@@ -7,6 +7,7 @@
 package runtime
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -21,21 +22,25 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	switch {
-	case os.Getenv("RUNTIME") == "":
-		fmt.Println("not run: some minutes; make runtime-test")
-	case os.Getenv(stageVar) == stageInit:
+	flag.Parse()
+	if os.Getenv(stageVar) == stageInit {
 		os.Exit(initialize())
-	default:
-		os.Exit(m.Run())
 	}
+	if os.Getenv("RUNTIME") == "" {
+		fmt.Println("only the documents are looked at; make runtime-test runs the scripts")
+		if err := flag.Set("test.run", "^TestDocuments"); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+	}
+	os.Exit(m.Run())
 }
 
 // scriptVar names the script that is to be run in this machine; outside of a machine it is not set.
 const scriptVar = "RUNTIME_SCRIPT"
 
 // scripts runs those of testdata/FOLDER, each in a machine of its own, where prepare is called first. It may add to
-// the script's variables, and starts nothing that would outlive the machine.
+// the script's variables, and to its folder, which has the examples already.
 func scripts(t *testing.T, folder string, prepare func(*testscript.Env) error) {
 	t.Helper()
 	if file := os.Getenv(scriptVar); file != "" {
@@ -46,6 +51,9 @@ func scripts(t *testing.T, folder string, prepare func(*testscript.Env) error) {
 			RequireUniqueNames: true,
 			Setup: func(env *testscript.Env) error {
 				env.Setenv("HOME", "/root")
+				if err := os.CopyFS(filepath.Join(env.WorkDir, "examples"), os.DirFS("../../examples")); err != nil {
+					return err
+				}
 				if err := prepare(env); err != nil {
 					return err
 				}
@@ -75,6 +83,36 @@ func need(t *testing.T, programs ...string) {
 			harness.Skip(t, fmt.Sprintf("%v: `make runtime-test` installs it", err))
 		}
 	}
+}
+
+// needBuilt skips the test where a program could not be built from its module.
+func needBuilt(t *testing.T, programs ...string) {
+	t.Helper()
+	for _, name := range programs {
+		if _, err := os.Stat(filepath.Join(harness.BinDir(t), "runtime", name)); err != nil {
+			harness.Skip(t, err.Error()+": `make runtime-test` builds it")
+		}
+	}
+}
+
+// addToPath lets the script call programs of bin/ and bin/runtime/ by their names; what else is there would hide
+// programs of the distribution.
+func addToPath(env *testscript.Env, t *testing.T, programs ...string) error {
+	dir := filepath.Join(env.WorkDir, ".bin")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	for _, name := range programs {
+		path := filepath.Join(harness.BinDir(t), "runtime", name)
+		if _, err := os.Stat(path); err != nil {
+			path = harness.Bin(t, name)
+		}
+		if err := os.Symlink(path, filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	env.Setenv("PATH", dir+":"+env.Getenv("PATH"))
+	return nil
 }
 
 // commands are what scripts have besides testscript's own.
