@@ -39,7 +39,6 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	defer connection.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	c := client{ctx, cri.NewRuntimeServiceClient(connection)}
