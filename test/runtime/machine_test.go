@@ -114,6 +114,7 @@ func makeMachine(scratch string) error {
 	steps := []func() error{
 		func() error { return mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") },
 		func() error { return mount("proc", "/proc", "proc", 0, "") },
+		detachNamespaces,
 		func() error { return mount("scratch", scratch, "tmpfs", 0, "mode=0755") },
 		func() error { return overlay("/etc", "/etc") },
 		func() error { return overlay("/opt", "/opt") },
@@ -136,6 +137,26 @@ func makeMachine(scratch string) error {
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// detachNamespaces takes away the names of namespaces, which are mounts, wherever they are: they would vanish in the
+// middle of a script when their owner removes them.
+func detachNamespaces() error {
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(mounts)) {
+		fields := strings.Fields(line) // fstab(5): source, target, type
+		if len(fields) < 3 || fields[2] != "nsfs" {
+			continue
+		}
+		err := unix.Unmount(fields[1], unix.MNT_DETACH)
+		if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) { // it has gone meanwhile
+			return fmt.Errorf("unmount %s: %w", fields[1], err)
 		}
 	}
 	return nil
