@@ -1,5 +1,5 @@
-# make build | test | faults | vm-test | load | demo | bench | bench-redirect | lint; as root, but for build and lint.
-# README.md says what they show.
+# make build | test | faults | vm-test | runtime-test | load | demo | bench | bench-redirect | lint; as root, but for
+# build and lint. README.md says what they show.
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 # What the tests and the demo run beside the plugin, pinned.
@@ -16,11 +16,14 @@ GOINSTALL = env GOBIN=$(CURDIR)/$(1) GOFLAGS= go install -trimpath
 
 # Programs of the distribution, with the Debian packages that have them.
 DEMO_PROGRAMS := ip:iproute2 tc:iproute2 ping:iputils-ping
-VM_PROGRAMS := $(DEMO_PROGRAMS) qemu-system-x86_64:qemu-system-x86 /boot/vmlinuz-*-cloud-amd64:linux-image-cloud-amd64 \
-	/bin/busybox:busybox-static modprobe:kmod secilc:secilc
+DPDK_PROGRAMS := dpdk-testpmd:dpdk-dev mausezahn:netsniff-ng
+QEMU_PROGRAMS := qemu-system-x86_64:qemu-system-x86 /boot/vmlinuz-*-cloud-amd64:linux-image-cloud-amd64 modprobe:kmod
+VM_PROGRAMS := $(DEMO_PROGRAMS) $(QEMU_PROGRAMS) /bin/busybox:busybox-static secilc:secilc
+RUNTIME_PROGRAMS := $(DEMO_PROGRAMS) podman:podman runc:runc containerd:containerd /bin/busybox:busybox-static \
+	findmnt:util-linux pgrep:procps
 TEST_PROGRAMS := $(DEMO_PROGRAMS) unshare:util-linux strace:strace gcc:gcc,libc6-dev
 
-.PHONY: build test faults vm-test load demo bench bench-redirect lint tools neighbours clean
+.PHONY: build test faults vm-test runtime-test runtimes load demo bench bench-redirect lint tools neighbours clean
 
 build: ## bin/tap, static
 	$(GOBUILD) -ldflags '$(STRIPPED) -X main.buildVersion=$(VERSION)' -o bin/tap ./cmd/tap
@@ -46,6 +49,16 @@ vm-test: ## virtual machines, from Debian's packages, under software emulation
 	@test/packages.sh $(VM_PROGRAMS)
 	@$(MAKE) --no-print-directory build tools
 	cd test/vm && VM=1 go test -count=1 -timeout 20m -v $(if $(VM_RUN),-run '$(VM_RUN)')
+
+# A part whose runtime cannot be had is skipped, with the reason; in CI that is a failure.
+runtime-test: ## in Podman, containerd and others: docs/podman.md, docs/containerd.md
+	@test/root.sh
+	-@test/packages.sh $(RUNTIME_PROGRAMS)
+	-@test/packages.sh $(QEMU_PROGRAMS)
+	-@test/packages.sh $(DPDK_PROGRAMS)
+	@$(MAKE) --no-print-directory build tools
+	-@$(MAKE) --no-print-directory --keep-going runtimes
+	cd test/runtime && RUNTIME=1 go test -count=1 -timeout 20m -v $(if $(RUNTIME_RUN),-run '$(RUNTIME_RUN)')
 
 # Longer, or the same choices again: make load LOAD='-for 10m -seed 1'
 LOAD ?= -for 5m
@@ -101,7 +114,7 @@ bin/host-local bin/static: Makefile
 	$(call GOINSTALL,bin) $(PLUGINS)/ipam/$(@F)@$(PLUGINS_VERSION)
 	@touch $@
 
-bin/bridge bin/ptp: Makefile
+bin/bridge bin/ptp bin/loopback: Makefile
 	$(call GOINSTALL,bin) $(PLUGINS)/main/$(@F)@$(PLUGINS_VERSION)
 	@touch $@
 
@@ -119,6 +132,44 @@ bin/reference/tc-redirect-tap: test/tcredirecttap/go.mod Makefile
 
 bin/cnitool: Makefile
 	$(call GOINSTALL,bin) github.com/containernetworking/cni/cnitool@$(CNITOOL_VERSION)
+	@touch $@
+
+# Runtimes that Debian does not have, each from a module of its own.
+MODULES := test/runtime/modules
+RUNTIMES := bin/loopback bin/runtime/containerd2/containerd $(addprefix bin/runtime/, cri multus gocni gocni1.6 microvm)
+
+runtimes: $(RUNTIMES)
+
+CONTAINERD2 := github.com/containerd/containerd/v2/cmd
+bin/runtime/containerd2/containerd: $(MODULES)/containerd2/go.mod
+	@mkdir -p $(@D)
+	cd $(<D) && $(GOBUILD) -o $(CURDIR)/$(@D)/ $(CONTAINERD2)/containerd $(CONTAINERD2)/containerd-shim-runc-v2 $(CONTAINERD2)/ctr
+	@touch $@
+
+MULTUS := gopkg.in/k8snetworkplumbingwg/multus-cni.v4/cmd/multus
+bin/runtime/multus: $(MODULES)/multus/go.mod $(MODULES)/multus/apiserver/main.go
+	@mkdir -p $(@D)
+	cd $(<D) && $(GOBUILD) -ldflags '$(STRIPPED)' -o $(CURDIR)/$(@D)/ $(MULTUS) ./apiserver
+	@touch $@
+
+bin/runtime/gocni: $(MODULES)/consumers/go.mod $(MODULES)/consumers/gocni/main.go
+	@mkdir -p $(@D)
+	cd $(<D) && $(GOBUILD) -o $(CURDIR)/$(@D)/ ./gocni github.com/cri-o/ocicni/tools/ocicnitool
+	@touch $@
+
+bin/runtime/gocni1.6: $(MODULES)/consumers/containerd1.6.mod $(MODULES)/consumers/gocni/main.go
+	@mkdir -p $(@D)
+	cd $(<D) && $(GOBUILD) -modfile $(<F) -o $(CURDIR)/$@ ./gocni
+	@touch $@
+
+bin/runtime/microvm: $(MODULES)/firecracker/go.mod $(MODULES)/firecracker/main.go
+	@mkdir -p $(@D)
+	cd $(<D) && $(GOBUILD) -o $(CURDIR)/$@ .
+	@touch $@
+
+bin/runtime/cri: $(MODULES)/containerd2/go.mod $(MODULES)/containerd2/cri/main.go
+	@mkdir -p $(@D)
+	cd $(<D) && $(GOBUILD) -o $(CURDIR)/$@ ./cri
 	@touch $@
 
 bin/golangci-lint: Makefile

@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// The networks of examples/ are quoted in the documentation as they are executed.
+// The files of examples/ are quoted in the documentation as they are executed.
 func TestDocumentsQuoteTheExamples(t *testing.T) {
-	examples, err := filepath.Glob("../../examples/*.conflist")
+	examples, err := filepath.Glob("../../examples/*.*")
 	if err != nil || len(examples) == 0 {
 		t.Fatalf("no examples: %v", err)
 	}

@@ -13,7 +13,8 @@
 // host's node is not touched), enters the pod's network namespace, gives away its
 // user, groups and capabilities for good, and executes itself: the same process,
 // now unprivileged from its first instruction. It checks that it is, and does
-// what it was told:
+// what it was told. In a container, whose runtime has done all that, it begins
+// there: guest unprivileged run -tap NAME -user UID …, without -netns.
 //
 //   - run (vmm.go) opens the tap by name, as a VMM does, and starts the machine: a
 //     child in a new user and network namespace, which needs no privilege. The

@@ -80,8 +80,6 @@ func parse(args []string) (*options, error) {
 
 func (o *options) check() error {
 	switch {
-	case o.netns == "":
-		return errors.New("-netns is needed")
 	case o.tap == "" && o.command != "exec" || len(o.tap) >= unix.IFNAMSIZ:
 		return errors.New("-tap is needed, at most 15 bytes")
 	case !isID(o.user) || !isID(o.group):

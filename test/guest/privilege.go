@@ -77,6 +77,9 @@ func inOrder(steps ...step) error {
 }
 
 func enter(netns string) error {
+	if netns == "" {
+		return errors.New("-netns is needed")
+	}
 	ns, err := os.Open(netns)
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"tap/test/harness"
+	"tap/test/initramfs"
 )
 
 // programs that the end-to-end tests run, beside busybox.
@@ -37,55 +38,54 @@ func compile(t *testing.T, pkg string) string {
 }
 
 // program adds a program of this machine with its shared libraries.
-func (r *initramfs) program(name string) {
-	r.t.Helper()
+func program(r *initramfs.Initramfs, name string) {
 	path, err := exec.LookPath(name)
 	if err != nil {
 		path = filepath.Join("/usr/sbin", name)
 	}
-	r.copy("/usr/bin/"+name, path)
+	r.Copy("/usr/bin/"+name, path)
 	out, err := exec.Command("ldd", path).Output()
 	if err != nil {
 		return // a static one
 	}
 	for _, field := range strings.Fields(string(out)) {
 		if strings.HasPrefix(field, "/") {
-			r.copy(field, field)
+			r.Copy(field, field)
 		}
 	}
 }
 
 // tree adds a folder of the project under /src.
-func (r *initramfs) tree(root string, wanted func(path string) bool) {
-	r.t.Helper()
+func tree(t *testing.T, r *initramfs.Initramfs, root string, wanted func(path string) bool) {
+	t.Helper()
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || !wanted(path) {
 			return err
 		}
 		name, err := filepath.Rel(root, path)
 		if err == nil {
-			r.copy("/src/"+name, path)
+			r.Copy("/src/"+name, path)
 		}
 		return err
 	})
 	if err != nil {
-		r.t.Fatal(err)
+		t.Fatal(err)
 	}
 }
 
 // testMachine is a machine that has the compiled tests, the plugin, and what they run.
 func testMachine(t *testing.T, packages ...string) *machine {
 	t.Helper()
-	r := newInitramfs(t, "testdata/kernel-init", modules...)
+	r := initramfs.New(t, "testdata/kernel-init", modules...)
 	for _, name := range programs {
-		r.program(name)
+		program(r, name)
 	}
-	r.copy("/bin/sh", "/usr/bin/dash")
+	r.Copy("/bin/sh", "/usr/bin/dash")
 	for _, file := range []string{"/etc/passwd", "/etc/group", "/etc/nsswitch.conf"} {
-		r.copy(file, file)
+		r.Copy(file, file)
 	}
 	root := filepath.Join(harness.BinDir(t), "..")
-	r.tree(root, func(path string) bool {
+	tree(t, r, root, func(path string) bool {
 		for _, folder := range []string{"bin/tap", "bin/short", "bin/guest", "bin/fake", "bin/host-local", "bin/static", "bin/bridge", "bin/ptp",
 			"bin/bandwidth", "bin/sbr", "bin/tuning", "bin/cnitool", "bin/reference/tap", "docs/", "examples/", "schema/", "README.md", "internal/", "test/e2e/"} {
 			if strings.HasPrefix(path, filepath.Join(root, folder)) && !strings.HasPrefix(path, filepath.Join(root, "bin/golangci-lint")) {
@@ -95,9 +95,9 @@ func testMachine(t *testing.T, packages ...string) *machine {
 		return false
 	})
 	for _, pkg := range packages {
-		r.copy("/tests/"+filepath.Base(pkg), compile(t, pkg))
+		r.Copy("/tests/"+filepath.Base(pkg), compile(t, pkg))
 	}
-	args := qemuArgs(t, r.file(), "")
+	args := qemuArgs(t, file(t, r), "")
 	m := start(t, exec.Command(args[0], append(args[1:], "-m", "2048")...))
 	m.await(t, "MACHINE READY")
 	return m

@@ -6,7 +6,9 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -14,6 +16,7 @@ import (
 	"time"
 
 	"tap/test/harness"
+	"tap/test/initramfs"
 )
 
 // patience is for whatever a machine is waited for: a boot takes some five seconds,
@@ -33,18 +36,34 @@ type machine struct {
 
 // qemuArgs are those of every machine: emulated, which works wherever the tests run,
 // without any device but a console, and ended by whatever would start it again.
-func qemuArgs(t *testing.T, initramfs, commandLine string) []string {
+func qemuArgs(t *testing.T, image, commandLine string) []string {
 	t.Helper()
 	program, err := exec.LookPath("qemu-system-x86_64")
 	if err != nil {
 		harness.Skip(t, "needs Debian's package qemu-system-x86")
 	}
-	image, _ := kernel(t)
+	kernel, _ := initramfs.Kernel(t)
 	return []string{
 		program, "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-M", "q35",
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio",
-		"-kernel", image, "-initrd", initramfs, "-append", "console=ttyS0 quiet panic=-1 mitigations=off " + commandLine,
+		"-kernel", kernel, "-initrd", image, "-append", "console=ttyS0 quiet panic=-1 mitigations=off " + commandLine,
 	}
+}
+
+// file is a finished initramfs in a folder that an unprivileged user can enter, which t.TempDir is not.
+func file(t *testing.T, r *initramfs.Initramfs) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "tap-vm-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) }) // of a test
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "initramfs")
+	r.Write(path)
+	return path
 }
 
 // start starts a command that is, or becomes, QEMU. It ends with the test.

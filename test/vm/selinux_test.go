@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"tap/test/harness"
+	"tap/test/initramfs"
 )
 
 // module is what an operator loads beside container-selinux.
@@ -190,14 +191,14 @@ var selinuxStates = []struct{ name, step, out string }{
 }
 
 func TestSELinux(t *testing.T) {
-	r := newInitramfs(t, "testdata/selinux/init", "tun")
-	r.copy("/policy", policy(t))
-	r.copy("/policy.module", policy(t, module))
-	r.copy("/bin/confined", harness.Bin(t, "confined"))
+	r := initramfs.New(t, "testdata/selinux/init", "tun")
+	r.Copy("/policy", policy(t))
+	r.Copy("/policy.module", policy(t, module))
+	r.Copy("/bin/confined", harness.Bin(t, "confined"))
 	for _, program := range []string{"tap", "fake", "host-local"} {
-		r.copy("/opt/cni/bin/"+program, harness.Bin(t, program))
+		r.Copy("/opt/cni/bin/"+program, harness.Bin(t, program))
 	}
-	args := qemuArgs(t, r.file(), "security=selinux enforcing=1")
+	args := qemuArgs(t, file(t, r), "security=selinux enforcing=1")
 	vm := start(t, exec.Command(args[0], append(args[1:], "-m", "256")...))
 	steps, denied := readSteps(t, vm.await(t, "SCENARIO ENDS"))
 

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"tap/test/harness"
+	"tap/test/initramfs"
 	"tap/test/netns"
 )
 
@@ -64,7 +65,7 @@ func addressed(gateways ...string) vmm {
 
 func TestUnprivilegedVMM(t *testing.T) {
 	harness.NeedRoot(t)
-	image := newInitramfs(t, "testdata/guest-init", "virtio_pci", "virtio_net").file()
+	image := file(t, initramfs.New(t, "../initramfs/guest-init", "virtio_pci", "virtio_net"))
 	host := harness.NewHost(t)
 	added := host.Run("ADD", "net1", conf)
 	added.WantOK()
@@ -124,7 +125,7 @@ func TestUnprivilegedVMM(t *testing.T) {
 // As the port of a bridge the guest is reached from another port.
 func TestUnprivilegedVMMBehindABridge(t *testing.T) {
 	harness.NeedRoot(t)
-	image := newInitramfs(t, "testdata/guest-init", "virtio_pci", "virtio_net").file()
+	image := file(t, initramfs.New(t, "../initramfs/guest-init", "virtio_pci", "virtio_net"))
 	host := harness.NewHost(t)
 	other := harness.NewNetns(t)
 	host.Exec("sh", "-ec", "ip link add br0 up type bridge; ip link add port1 master br0 up type veth peer name peer1; ip link set peer1 netns "+other.Path())

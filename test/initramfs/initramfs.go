@@ -1,6 +1,7 @@
 //go:build amd64
 
-package vm
+// Package initramfs makes what a machine of the tests boots: Debian's kernel, and a root file system of a few files.
+package initramfs
 
 import (
 	"bytes"
@@ -18,8 +19,8 @@ import (
 	"tap/test/harness"
 )
 
-// kernel is Debian's newest cloud kernel, and its version.
-func kernel(t *testing.T) (string, string) {
+// Kernel is the path of Debian's newest cloud kernel, and its version.
+func Kernel(t *testing.T) (string, string) {
 	t.Helper()
 	const prefix, suffix = "/boot/vmlinuz-", "-cloud-amd64"
 	found, err := filepath.Glob(prefix + "*" + suffix)
@@ -46,27 +47,27 @@ func numbers(version string) []int {
 	return list
 }
 
-// initramfs is a root file system in the making: what Linux unpacks at its start
+// Initramfs is a root file system in the making: what Linux unpacks at its start
 // (Documentation/driver-api/early-userspace/buffer-format.rst).
-type initramfs struct {
+type Initramfs struct {
 	t    *testing.T
 	out  bytes.Buffer
 	w    *cpio.Writer
 	have map[string]bool
 }
 
-// newInitramfs has busybox, an /init, and modules with all that they need, in load order in /modules/order.
-func newInitramfs(t *testing.T, init string, modules ...string) *initramfs {
+// New has busybox, an /init, and modules with all that they need, in load order in /modules/order.
+func New(t *testing.T, init string, modules ...string) *Initramfs {
 	t.Helper()
-	r := &initramfs{t: t, have: map[string]bool{".": true, "/": true}}
+	r := &Initramfs{t: t, have: map[string]bool{".": true, "/": true}}
 	r.w = cpio.NewWriter(&r.out)
-	r.copy("/bin/busybox", "/bin/busybox")
+	r.Copy("/bin/busybox", "/bin/busybox")
 	script, err := os.ReadFile(init)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.add("/init", 0o755, script)
-	_, version := kernel(t)
+	_, version := Kernel(t)
 	var order []string
 	for _, module := range modules {
 		out, err := exec.Command("/sbin/modprobe", "-S", version, "--show-depends", module).Output()
@@ -80,7 +81,7 @@ func newInitramfs(t *testing.T, init string, modules ...string) *initramfs {
 			}
 			if name := filepath.Base(fields[1]); !slices.Contains(order, name) {
 				order = append(order, name)
-				r.copy("/modules/"+name, fields[1])
+				r.Copy("/modules/"+name, fields[1])
 			}
 		}
 	}
@@ -88,8 +89,8 @@ func newInitramfs(t *testing.T, init string, modules ...string) *initramfs {
 	return r
 }
 
-// copy adds a file of this machine.
-func (r *initramfs) copy(name, from string) {
+// Copy adds a file of this machine.
+func (r *Initramfs) Copy(name, from string) {
 	r.t.Helper()
 	data, err := os.ReadFile(from)
 	if err != nil {
@@ -103,7 +104,7 @@ func (r *initramfs) copy(name, from string) {
 }
 
 // add adds a file, and the folders that lead to it.
-func (r *initramfs) add(name string, mode fs.FileMode, data []byte) {
+func (r *Initramfs) add(name string, mode fs.FileMode, data []byte) {
 	r.t.Helper()
 	if r.have[name] {
 		return
@@ -112,7 +113,7 @@ func (r *initramfs) add(name string, mode fs.FileMode, data []byte) {
 	r.write(name, cpio.FileMode(mode)|cpio.TypeReg, data)
 }
 
-func (r *initramfs) folder(name string) {
+func (r *Initramfs) folder(name string) {
 	r.t.Helper()
 	if r.have[name] {
 		return
@@ -121,7 +122,7 @@ func (r *initramfs) folder(name string) {
 	r.write(name, 0o755|cpio.TypeDir, nil)
 }
 
-func (r *initramfs) write(name string, mode cpio.FileMode, data []byte) {
+func (r *Initramfs) write(name string, mode cpio.FileMode, data []byte) {
 	r.t.Helper()
 	r.have[name] = true
 	err := r.w.WriteHeader(&cpio.Header{Name: strings.TrimPrefix(name, "/"), Mode: mode, Size: int64(len(data)), Links: 1})
@@ -133,29 +134,14 @@ func (r *initramfs) write(name string, mode cpio.FileMode, data []byte) {
 	}
 }
 
-// file is the finished initramfs, which everybody may read.
-func (r *initramfs) file() string {
+// Write writes the finished initramfs to a file that everybody may read.
+func (r *Initramfs) Write(path string) {
 	r.t.Helper()
-	if err := r.w.Close(); err != nil {
+	err := r.w.Close()
+	if err == nil {
+		err = os.WriteFile(path, r.out.Bytes(), 0o644)
+	}
+	if err != nil {
 		r.t.Fatalf("initramfs: %v", err)
 	}
-	path := filepath.Join(openDir(r.t), "initramfs")
-	if err := os.WriteFile(path, r.out.Bytes(), 0o644); err != nil {
-		r.t.Fatal(err)
-	}
-	return path
-}
-
-// openDir is a folder that an unprivileged user can enter, which t.TempDir is not.
-func openDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "tap-vm-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) }) // of a test
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
 }
