@@ -76,12 +76,13 @@ bench: ## beside the reference and an empty program: docs/benchmarks.md
 lint: bin/golangci-lint
 	bin/golangci-lint run ./...
 	cd test && ../bin/golangci-lint run --config ../.golangci.yml ./...
+	cd test/firecracker/vmconf && ../../../bin/golangci-lint run --config ../../../.golangci.yml ./...
 
 # Plugins that the tests put into a chain with ours.
 CHAINED := bin/bridge bin/ptp bin/bandwidth bin/sbr bin/tuning
 
 # What the tests run beside the plugin.
-tools: neighbours $(CHAINED) bin/cnitool bin/reference/tap
+tools: neighbours $(CHAINED) bin/cnitool bin/reference/tap bin/reference/tc-redirect-tap bin/vmconf
 	cd test && $(GOBUILD) -o ../bin/ ./guest ./vm/confined && $(GOBUILD) -o ../bin/fake ./fakeipam
 	cd test && $(GOBUILD) -ldflags '$(STRIPPED)' -o ../bin/ ./bench/empty # a start of Go, and nothing else
 	$(GOBUILD) -tags shortlimit -o bin/short/tap ./cmd/tap # the plugin, with less patience for IPAM
@@ -104,6 +105,15 @@ bin/bandwidth bin/sbr bin/tuning: Makefile
 
 bin/reference/tap: Makefile
 	$(call GOINSTALL,bin/reference) $(PLUGINS)/main/tap@$(PLUGINS_VERSION)
+	@touch $@
+
+# What a redirected tap stands beside. Each is a module of its own, which says its version.
+bin/reference/tc-redirect-tap: test/firecracker/tc-redirect-tap/go.mod
+	cd $(<D) && $(GOBUILD) -o $(CURDIR)/$@ github.com/awslabs/tc-redirect-tap/cmd/tc-redirect-tap
+	@touch $@
+
+bin/vmconf: test/firecracker/vmconf/go.mod test/firecracker/vmconf/main.go
+	cd $(<D) && $(GOBUILD) -o $(CURDIR)/$@ .
 	@touch $@
 
 bin/cnitool: Makefile
