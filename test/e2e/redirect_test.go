@@ -26,7 +26,12 @@ type takeover struct {
 // newTakeover makes the wire by hand, where no other plugin is wanted.
 func newTakeover(t *testing.T) *takeover {
 	t.Helper()
-	h := &takeover{Host: harness.NewHost(t), t: t}
+	return newTakeoverOn(t, harness.NewHost(t))
+}
+
+func newTakeoverOn(t *testing.T, host *harness.Host) *takeover {
+	t.Helper()
+	h := &takeover{Host: host, t: t}
 	h.wire("eth0")
 	h.in(h.Node, "ip addr add "+node4+"/24 dev wire; ip addr add "+node6+"/64 dev wire nodad")
 	h.sh("ip addr add " + wired4 + "/24 dev eth0; ip addr add " + wired6 + "/64 dev eth0 nodad; ip route add default via " + node4)

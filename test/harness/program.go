@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -15,8 +16,10 @@ import (
 
 // Hook is where a BPF program of somebody else sees the frames of a device.
 type Hook struct {
-	Sent bool // else received
-	TCX  bool // else a filter of the qdisc clsact, which has to be there
+	Sent     bool   // else received
+	TCX      bool   // else a filter of the qdisc clsact, which has to be there
+	Name     string // of the filter; default "theirs"
+	Priority uint16 // of the filter; default 1, which is the first
 }
 
 // Reject puts a BPF program onto a device that drops frames of an ethertype and leaves
@@ -40,8 +43,8 @@ func (h *Host) Reject(ns *netns.Netns, device string, hook Hook, ethertype uint1
 			parent = netlink.HANDLE_MIN_EGRESS
 		}
 		return netlink.FilterAdd(&netlink.BpfFilter{
-			FilterAttrs: netlink.FilterAttrs{LinkIndex: link.Attrs().Index, Parent: parent, Protocol: unix.ETH_P_ALL, Priority: 1},
-			Fd:          program, Name: "theirs", DirectAction: true,
+			FilterAttrs: netlink.FilterAttrs{LinkIndex: link.Attrs().Index, Parent: parent, Protocol: unix.ETH_P_ALL, Priority: cmp.Or(hook.Priority, 1)},
+			Fd:          program, Name: cmp.Or(hook.Name, "theirs"), DirectAction: true,
 		})
 	})
 }

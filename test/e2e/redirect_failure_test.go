@@ -1,0 +1,94 @@
+package e2e
+
+import (
+	"os"
+	"testing"
+
+	"tap/test/harness"
+)
+
+// An interface that cannot be taken over.
+func TestRedirectRefusesTheInterface(t *testing.T) {
+	for _, c := range []struct {
+		name, ifName, script string
+		says                 []string
+	}{
+		{"none", "eth0", "ip link del eth0", []string{`interface "eth0"`, "no such interface", "a plugin before this one"}},
+		{"alternative name", "other", "ip link property add dev eth0 altname another", []string{`interface "other"`, "no such interface"}},
+		{"lo", "lo", "true", []string{`interface "lo"`, "no Ethernet frames"}},
+		{"tun", "tun0", "ip tuntap add tun0 mode tun", []string{`interface "tun0"`, "no Ethernet frames"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			h := newTakeover(t)
+			h.sh(c.script)
+			h.before = h.look()
+			h.Run("ADD", c.ifName, redirect(t)).WantError(codeTakeOver, c.says...)
+			h.wantAsBefore()
+			h.Run("DEL", c.ifName, redirect(t)).WantOK()
+			h.wantAsBefore()
+		})
+	}
+}
+
+// An interface has one guest; whose it is the error says.
+func TestRedirectRefusesASecondGuest(t *testing.T) {
+	for name, script := range map[string]string{"our qdisc": "true", "another's qdisc": "tc qdisc add dev eth0 clsact"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newTakeover(t)
+			h.sh(script)
+			added := h.add().WantOK()
+			taken := h.look()
+			for _, second := range []harness.Got{
+				h.add(),
+				h.add(m{"tapName": "vm1"}),
+				h.Run("ADD", "eth0", redirect(t, m{"name": "second", "tapName": "vm1"})),
+				h.Run("ADD", "eth0", redirect(t, m{"tapName": "vm1"}), "CNI_CONTAINERID=container2"),
+			} {
+				second.WantError(codeTakeOver, `interface "eth0"`, "taken over already by tap/vms/container1/eth0", "DEL the attachment")
+			}
+			if after := h.look(); after != taken {
+				t.Errorf("the second ADD changed something\nbefore:\n%s\nafter:\n%s", taken, after)
+			}
+			h.check(added).WantOK()
+		})
+	}
+}
+
+func TestRedirectTakenTapName(t *testing.T) {
+	h := newTakeover(t)
+	h.sh("ip tuntap add tap-eth0 mode tap")
+	h.before = h.look()
+	h.add().WantError(codeNameTaken, `create tap "tap-eth0"`)
+	h.wantAsBefore()
+	h.del().WantOK()
+	h.wantAsBefore()
+	h.wantAnswers(true)
+}
+
+// The failure that comes after everything else is undone, the interface first.
+func TestRedirectResultNotWrittenIsUndone(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	t.Cleanup(func() { w.Close() })
+	for name, stdout := range map[string]*os.File{"full": devFull(t), "pipe without reader": w} {
+		for qdisc, script := range map[string]string{"our qdisc": "true", "another's qdisc": "tc qdisc add dev eth0 clsact"} {
+			t.Run(name+", "+qdisc, func(t *testing.T) {
+				h := newTakeover(t)
+				h.sh(script)
+				h.before = h.look()
+				cmd := h.Command("ADD", "eth0", redirect(t, both()))
+				cmd.Stdout = stdout
+				if got := h.Finish(cmd); got.Exit == 0 {
+					t.Error("succeeded")
+				}
+				h.wantAsBefore()
+				h.wantAnswers(true)
+			})
+		}
+	}
+}
