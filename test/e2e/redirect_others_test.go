@@ -14,25 +14,24 @@ func (h *takeover) rejectsIPv6(hook harness.Hook) error {
 }
 
 // wantOnlyIPv4 fails unless that program is at work.
-func (h *takeover) wantOnlyIPv4(when string) {
+func (h *takeover) wantOnlyIPv4() {
 	h.t.Helper()
-	if v4, v6 := h.answers(wired4), h.answers(wired6); !v4 || v6 {
-		h.t.Errorf("%s: IPv4 answers: %v, want true; IPv6 answers: %v, want false", when, v4, v6)
-	}
+	h.wantAnswer(wired4, true)
+	h.wantAnswer(wired6, false)
 }
 
 // wantTheyGoOn fails unless somebody else's program works before, beside and after the guest.
 func (h *takeover) wantTheyGoOn() {
 	h.t.Helper()
 	h.before = h.look()
-	h.wantOnlyIPv4("before ADD")
+	h.wantOnlyIPv4()
 	added := h.add(owned()).WantOK()
 	h.guest()
-	h.wantOnlyIPv4("with a guest")
+	h.wantOnlyIPv4()
 	h.check(added, owned()).WantOK()
 	h.del().WantOK()
 	h.wantAsBefore()
-	h.wantOnlyIPv4("after DEL")
+	h.wantOnlyIPv4()
 }
 
 // both ways of a device.
@@ -76,13 +75,14 @@ func TestRedirectAnothersFiltersStayOnOurQdisc(t *testing.T) {
 			added := h.add(owned()).WantOK()
 			h.Must(h.rejectsIPv6(hook))
 			h.guest()
-			h.wantOnlyIPv4("with a guest")
+			h.wantOnlyIPv4()
 			h.check(added, owned()).WantOK()
 			h.del().WantOK()
-			h.wantOnlyIPv4("after DEL")
+			h.wantOnlyIPv4()
 			wantText(t, h.look(), "qdisc clsact ffff: dev eth0", " theirs ")
 			h.sh("tc qdisc del dev eth0 clsact")
 			h.wantAsBefore()
+			h.wantAnswers(true)
 		})
 	}
 }
@@ -109,7 +109,7 @@ func TestRedirectAnothersIngressIsRefused(t *testing.T) {
 	h.before = h.look()
 	h.add().WantError(codeTakeOver, `interface "eth0"`, "qdisc ingress", "may use clsact instead")
 	h.wantAsBefore()
-	h.wantOnlyIPv4("after ADD")
+	h.wantOnlyIPv4()
 	h.del().WantOK()
 	h.wantAsBefore()
 }
