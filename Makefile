@@ -18,7 +18,7 @@ GOINSTALL = env GOBIN=$(CURDIR)/$(1) GOFLAGS= go install -trimpath
 DEMO_PROGRAMS := ip:iproute2 tc:iproute2 ping:iputils-ping
 VM_PROGRAMS := $(DEMO_PROGRAMS) qemu-system-x86_64:qemu-system-x86 /boot/vmlinuz-*-cloud-amd64:linux-image-cloud-amd64 \
 	/bin/busybox:busybox-static modprobe:kmod secilc:secilc
-TEST_PROGRAMS := $(DEMO_PROGRAMS) unshare:util-linux strace:strace gcc:gcc,libc6-dev
+TEST_PROGRAMS := $(DEMO_PROGRAMS) unshare:util-linux strace:strace gcc:gcc,libc6-dev iperf3:iperf3
 
 .PHONY: build test faults vm-test load demo bench lint tools neighbours clean
 

@@ -128,10 +128,10 @@ func (h *takeover) guest(args ...string) *harness.VM {
 		"-addr", wired4 + "/24", "-addr", wired6 + "/64", "-gateway", node4, "-gateway", node6}, args...)...)
 }
 
-// answers says whether the node gets an answer from an address within a second or so.
+// answers says whether the node gets an answer from an address in a short time.
 func (h *takeover) answers(address string) bool {
 	h.t.Helper()
-	_, err := h.Node.Output("ping", "-n", "-q", "-c", "1", "-w", "1", "-i", "0.2", address)
+	_, err := h.Node.Output("ping", "-n", "-q", "-c", "1", "-W", "0.5", address)
 	return err == nil
 }
 

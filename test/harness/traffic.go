@@ -179,7 +179,7 @@ func (w *Wire) receive() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	frame = frame[:n]
+	frame = slices.Clone(frame[:n])
 	messages, err := unix.ParseSocketControlMessage(control[:controlLen])
 	if err != nil {
 		return nil, err
