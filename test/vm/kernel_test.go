@@ -19,7 +19,7 @@ var programs = []string{"ip", "tc", "bridge", "ping", "unshare", "readlink", "se
 
 // modules that the tests need: this kernel has nearly everything as a module.
 var modules = []string{
-	"tun", "bridge", "veth", "ifb", "dummy", "8021q", "sch_tbf", "sch_ingress", "cls_u32", "cls_matchall", "act_mirred", "act_police", "sch_fq", "sch_prio",
+	"tun", "bridge", "veth", "ifb", "dummy", "8021q", "sch_tbf", "sch_ingress", "cls_bpf", "cls_u32", "cls_matchall", "act_mirred", "act_police", "sch_fq", "sch_prio",
 }
 
 // compile builds a test package as one static program.
@@ -86,7 +86,7 @@ func testMachine(t *testing.T, packages ...string) *machine {
 	root := filepath.Join(harness.BinDir(t), "..")
 	r.tree(root, func(path string) bool {
 		for _, folder := range []string{"bin/tap", "bin/short", "bin/guest", "bin/fake", "bin/host-local", "bin/static", "bin/bridge", "bin/ptp",
-			"bin/bandwidth", "bin/sbr", "bin/tuning", "bin/cnitool", "bin/reference/tap", "docs/", "examples/", "schema/", "README.md", "internal/", "test/e2e/"} {
+			"bin/bandwidth", "bin/sbr", "bin/tuning", "bin/cnitool", "bin/reference/", "bin/vmconf", "docs/", "examples/", "schema/", "README.md", "internal/", "test/e2e/"} {
 			if strings.HasPrefix(path, filepath.Join(root, folder)) && !strings.HasPrefix(path, filepath.Join(root, "bin/golangci-lint")) {
 				return true
 			}
@@ -117,7 +117,7 @@ var scenes = []string{"ADD, layer 2", "ADD, link", "DEL, layer 2"}
 func TestSecondKernel(t *testing.T) {
 	harness.NeedRoot(t)
 	m := testMachine(t, "./e2e", "./faults")
-	const settings = "TAP_BIN=/src/bin CI=true "
+	const settings = "TAP_BIN=/src/bin TAP_MACHINE=own CI=true "
 	if asked := os.Getenv("E2E"); asked != "" {
 		m.run(t, "", "cd /src/test/e2e && "+settings+"/tests/e2e -test.v -test.parallel 4 -test.run '"+asked+"'")
 		return
