@@ -128,6 +128,18 @@ func TestRedirectBandwidth(t *testing.T) {
 	h.wantAsBefore()
 }
 
+// The limits hold: ingress is what the guest receives.
+func TestRedirectBandwidthRates(t *testing.T) {
+	h := newTakeover(t)
+	h.add(both(), owned()).WantOK()
+	vm := h.guest()
+	h.wantAnswers(true)
+	wantRates(t, []rated{
+		{"ingress", harness.Flow{From: h.Node, To: vm.NS, Address: wired4}, ingressRate, 1500},
+		{"egress", harness.Flow{From: vm.NS, To: h.Node, Address: node4}, egressRate, 1500},
+	})
+}
+
 // What the interface decides cannot be asked for beside it.
 func TestRedirectContradictionsTouchNothing(t *testing.T) {
 	for _, c := range []struct {

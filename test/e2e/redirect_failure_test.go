@@ -1,8 +1,11 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"tap/test/harness"
 )
@@ -91,4 +94,48 @@ func TestRedirectResultNotWrittenIsUndone(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Somebody else makes his qdisc between our look and the take-over: it is left to him.
+// strace holds the plugin up after each ioctl, the last of which commits the tap.
+func TestRedirectAnothersQdiscMadeMeanwhile(t *testing.T) {
+	h := newTakeover(t)
+	const pause = 500 * time.Millisecond
+	cmd := h.Command("ADD", "eth0", redirect(t))
+	strace(cmd, filepath.Join(t.TempDir(), "strace"), "-e", "trace=ioctl", "-e", fmt.Sprintf("inject=ioctl:delay_exit=%d", pause.Microseconds()))
+	got := h.Begin(cmd)
+	eventually(t, "the tap is committed", func() bool {
+		d, there := h.Device("tap-eth0")
+		return there && d.Details.Data.Persist
+	})
+	h.sh("tc qdisc add dev eth0 clsact")
+	got(t).WantError(codeTakeOver, `take over interface "eth0"`, "qdisc clsact")
+	wantText(t, h.sh("tc qdisc"), "qdisc clsact ffff: dev eth0")
+	h.sh("tc qdisc del dev eth0 clsact")
+	h.wantAsBefore()
+}
+
+// A kernel that loads no programs.
+func TestRedirectWithoutBPF(t *testing.T) {
+	h := newTakeover(t)
+	for _, errno := range []string{"ENOSYS", "EPERM"} {
+		cmd := h.Command("ADD", "eth0", redirect(t))
+		strace(cmd, filepath.Join(t.TempDir(), "strace"), "-e", "trace=bpf", "-e", "inject=bpf:error="+errno)
+		h.Finish(cmd).WantError(codeTakeOver, "load BPF program tap_redirect")
+		h.wantAsBefore()
+		cmd = h.Command("STATUS", "", conf(t, m{"redirect": true}))
+		strace(cmd, filepath.Join(t.TempDir(), "strace"), "-e", "trace=bpf", "-e", "inject=bpf:error="+errno)
+		h.Finish(cmd).WantError(codeNotAvailable, "load BPF program tap_redirect")
+	}
+}
+
+func TestRedirectStatus(t *testing.T) {
+	h := newTakeover(t)
+	for _, keys := range []m{{}, both(), owned(), {"multiQueue": true, "tapName": "vm0", "txQueueLen": 5}} {
+		if got := h.Run("STATUS", "", conf(t, m{"redirect": true}, keys)).WantOK(); got.Stdout+got.Stderr != "" {
+			t.Errorf("STATUS of %v printed %s%s", keys, got.Stdout, got.Stderr)
+		}
+	}
+	h.Run("STATUS", "", conf(t, m{"redirect": true, "mtu": 1400})).WantError(codeNotAvailable, "mtu", "redirect")
+	h.wantAsBefore()
 }

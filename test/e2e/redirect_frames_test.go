@@ -46,6 +46,9 @@ func TestRedirectFramesStayAsTheyAre(t *testing.T) {
 				frame := func(to, from string) []byte { return slices.Concat([]byte(to+from+kind), payload) }
 				wantArrives(t, name+", from the guest", inside, outside, frame(orElse(to, node), guest), payload)
 				wantArrives(t, name+", to the guest", outside, inside, frame(orElse(to, guest), node), payload)
+				if t.Failed() {
+					return // the rest may take a second each
+				}
 			}
 		}
 	}

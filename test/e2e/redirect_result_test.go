@@ -132,3 +132,24 @@ func TestRedirectInAChain(t *testing.T) {
 		})
 	}
 }
+
+// A runtime that was killed may begin again with the plugins before ours, whose DEL takes
+// the interface away from under the guest.
+func TestRedirectChainDeletedFromItsBeginning(t *testing.T) {
+	for name, first := range map[string]m{"bridge": bridgePlugin(), "ptp": ptpPlugin()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := redirectChain(t, "1.1.0", first, owned())
+			startGuestOf(t, c, 1, 1500)
+			part := *c.list
+			part.Plugins = part.Plugins[:1]
+			if err := c.DelNetworkList(t.Context(), &part, c.args); err != nil {
+				t.Fatal(err)
+			}
+			if _, there := c.host.Device("eth0"); there {
+				t.Fatal("eth0 is still there")
+			}
+			c.del()
+		})
+	}
+}

@@ -41,8 +41,9 @@ func TestRedirectSilencesThePod(t *testing.T) {
 				h.add(owned()).WantOK()
 			}
 			var inside *harness.Capture
+			var vm *harness.VM
 			if c.guest {
-				vm := h.guest("-mac", otherMAC)
+				vm = h.guest("-mac", otherMAC)
 				inside = h.Capture(vm.NS, "eth0")
 			}
 			wire := h.Capture(h.Node, "wire")
@@ -55,6 +56,8 @@ func TestRedirectSilencesThePod(t *testing.T) {
 				if got := heard(inside, nodeMAC); got != nil {
 					t.Errorf("the guest heard of the pod %q", got)
 				}
+				vm.Stop()
+				h.wantAnswers(false)
 			}
 			if c.taken {
 				h.del().WantOK()

@@ -19,7 +19,7 @@ type Hook struct {
 	Sent     bool   // else received
 	TCX      bool   // else a filter of the qdisc clsact, which has to be there
 	Name     string // of the filter; default "theirs"
-	Priority uint16 // of the filter; default 1, which is the first
+	Priority uint16 // of the filter; default 0xc000, as tc has it
 }
 
 // Reject puts a BPF program onto a device that drops frames of an ethertype and leaves
@@ -43,7 +43,7 @@ func (h *Host) Reject(ns *netns.Netns, device string, hook Hook, ethertype uint1
 			parent = netlink.HANDLE_MIN_EGRESS
 		}
 		return netlink.FilterAdd(&netlink.BpfFilter{
-			FilterAttrs: netlink.FilterAttrs{LinkIndex: link.Attrs().Index, Parent: parent, Protocol: unix.ETH_P_ALL, Priority: cmp.Or(hook.Priority, 1)},
+			FilterAttrs: netlink.FilterAttrs{LinkIndex: link.Attrs().Index, Parent: parent, Protocol: unix.ETH_P_ALL, Priority: cmp.Or(hook.Priority, 0xc000)},
 			Fd:          program, Name: cmp.Or(hook.Name, "theirs"), DirectAction: true,
 		})
 	})
