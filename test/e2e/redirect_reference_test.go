@@ -102,7 +102,7 @@ func TestRedirectReferenceAddresses(t *testing.T) {
 		"without index": withoutIndex,
 	} {
 		t.Run(name, func(t *testing.T) {
-			onBoth(t, func(t *testing.T, h *takeover, theirs bool) {
+			onBoth(t, func(_ *testing.T, h *takeover, theirs bool) {
 				got := h.Run("ADD", "eth0", config)
 				if theirs {
 					got.WantError(100, "expected to find 1 IP")

@@ -24,7 +24,7 @@ type Hook struct {
 
 // Reject puts a BPF program onto a device that drops frames of an ethertype and leaves
 // the rest to what comes behind, until the test ends, or, where it is a filter, until it is
-// removed. ErrNoTCX: this kernel has no such hooks.
+// removed.
 func (h *Host) Reject(ns *netns.Netns, device string, hook Hook, ethertype uint16) error {
 	h.t.Helper()
 	program, err := loadRejecter(ethertype)
@@ -49,7 +49,7 @@ func (h *Host) Reject(ns *netns.Netns, device string, hook Hook, ethertype uint1
 	})
 }
 
-// ErrNoTCX: Linux has tcx since 6.6.
+// ErrNoTCX is that the kernel has no such hooks: Linux has them since 6.6.
 var ErrNoTCX = errors.New("the kernel has no tcx")
 
 func (h *Host) linkTCX(program, device int, hook Hook) error {
