@@ -7,6 +7,8 @@ PLUGINS_VERSION := v1.9.1
 CNITOOL_VERSION := v1.3.1
 LINT_VERSION := v2.15.0
 
+# Each is a module of its own, so that its dependencies reach nothing else.
+MODULES := test/runtime/modules
 PLUGINS := github.com/containernetworking/plugins/plugins
 export CGO_ENABLED := 0
 GOBUILD := go build -trimpath -buildvcs=false
@@ -21,7 +23,7 @@ QEMU_PROGRAMS := qemu-system-x86_64:qemu-system-x86 /boot/vmlinuz-*-cloud-amd64:
 VM_PROGRAMS := $(DEMO_PROGRAMS) $(QEMU_PROGRAMS) /bin/busybox:busybox-static secilc:secilc
 RUNTIME_PROGRAMS := $(DEMO_PROGRAMS) podman:podman runc:runc containerd:containerd /bin/busybox:busybox-static \
 	findmnt:util-linux pgrep:procps
-TEST_PROGRAMS := $(DEMO_PROGRAMS) unshare:util-linux strace:strace gcc:gcc,libc6-dev
+TEST_PROGRAMS := $(DEMO_PROGRAMS) unshare:util-linux strace:strace gcc:gcc,libc6-dev iperf3:iperf3
 
 .PHONY: build test faults vm-test runtime-test runtimes load demo bench bench-redirect lint tools neighbours clean
 
@@ -96,12 +98,13 @@ bench-redirect: ## the data path of redirect mode beside others: docs/benchmarks
 lint: bin/golangci-lint
 	bin/golangci-lint run ./...
 	cd test && ../bin/golangci-lint run --config ../.golangci.yml ./...
+	for module in $(MODULES)/*/; do (cd $$module && $(CURDIR)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...) || exit 1; done
 
 # Plugins that the tests put into a chain with ours.
 CHAINED := bin/bridge bin/ptp bin/bandwidth bin/sbr bin/tuning
 
 # What the tests run beside the plugin.
-tools: neighbours $(CHAINED) bin/cnitool bin/reference/tap
+tools: neighbours $(CHAINED) bin/cnitool bin/reference/tap bin/reference/tc-redirect-tap bin/vmconf
 	cd test && $(GOBUILD) -o ../bin/ ./guest ./vm/confined && $(GOBUILD) -o ../bin/fake ./fakeipam
 	cd test && $(GOBUILD) -ldflags '$(STRIPPED)' -o ../bin/ ./bench/empty # a start of Go, and nothing else
 	$(GOBUILD) -tags shortlimit -o bin/short/tap ./cmd/tap # the plugin, with less patience for IPAM
@@ -130,12 +133,16 @@ bin/reference/tc-redirect-tap: test/tcredirecttap/go.mod Makefile
 	cd $(<D) && $(GOBUILD) -o $(CURDIR)/$@ github.com/awslabs/tc-redirect-tap/cmd/tc-redirect-tap
 	@touch $@
 
+# Reads a result of redirect mode as the Firecracker SDK does.
+bin/vmconf: $(MODULES)/firecracker/go.mod $(MODULES)/firecracker/vmconf/main.go
+	cd $(<D) && $(GOBUILD) -o $(CURDIR)/$@ ./vmconf
+	@touch $@
+
 bin/cnitool: Makefile
 	$(call GOINSTALL,bin) github.com/containernetworking/cni/cnitool@$(CNITOOL_VERSION)
 	@touch $@
 
-# Runtimes that Debian does not have, each from a module of its own.
-MODULES := test/runtime/modules
+# Runtimes that Debian does not have.
 RUNTIMES := bin/loopback bin/runtime/containerd2/containerd $(addprefix bin/runtime/, cri multus gocni gocni1.6 microvm)
 
 runtimes: $(RUNTIMES)

@@ -1,6 +1,7 @@
 package netdev
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -62,8 +63,9 @@ type Hooking struct {
 const limitHandle = 't'<<24 | 'p'<<16
 
 // Hook puts filters onto a device, behind all that are there, and with them what they
-// need: all in one message to the kernel, so that death comes before it or after it. It
-// says whether the qdisc was made; after an error the rest may be there in part.
+// need: all in one message to the kernel, so that death comes before it or after it. After an
+// error part of it may be there: it says whether the qdisc may be, which it is not where
+// the kernel had one already.
 // Source: Linux 6.12, net/netlink/af_netlink.c, netlink_rcv_skb.
 func (c *Conn) Hook(index int, h Hooking) (bool, error) {
 	var reqs []*nl.NetlinkRequest
@@ -82,12 +84,13 @@ func (c *Conn) Hook(index int, h Hooking) (bool, error) {
 		add(newFilter(index, filter), "filter bpf of frames %s", filter.Hook)
 	}
 	errs := c.executeAll(reqs)
+	made := h.Qdisc && !errors.Is(errs[0], unix.EEXIST)
 	for i, err := range errs {
 		if err != nil {
-			return h.Qdisc && errs[0] == nil, fmt.Errorf("device %d: %s: %w", index, names[i], err)
+			return made, fmt.Errorf("device %d: %s: %w", index, names[i], err)
 		}
 	}
-	return h.Qdisc, nil
+	return made, nil
 }
 
 func newFilter(index int, f Filter) *nl.NetlinkRequest {

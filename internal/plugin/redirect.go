@@ -178,7 +178,7 @@ func (t *tap) giveBack() error {
 	}
 	for _, i := range interfaces {
 		if i.hooks.Device == t.target.Index {
-			i.made = i.made || t.target.made
+			i.made = t.target.made // whatever the name of a filter says that should have come with it
 			if err := i.restore(t.conn, true); err != nil {
 				return fmt.Errorf("undo: %w", err)
 			}

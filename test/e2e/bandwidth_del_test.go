@@ -196,7 +196,6 @@ func TestAddBandwidthSignalIsUndone(t *testing.T) {
 // A device of the egress device's name that is none is left alone; an ifb of that
 // name was left by an ADD of this attachment, and is replaced.
 func TestAddBandwidthNameTaken(t *testing.T) {
-	const codeBandwidth = 109
 	host := harness.NewHost(t)
 	config := conf(t, both())
 	host.Run("ADD", "net1", config).WantOK()

@@ -105,13 +105,7 @@ func (c *chain) wantOurs(result *current.Result, index int, name string) {
 	if got := *result.Interfaces[index]; got != want {
 		c.t.Errorf("interface %d\nwant %+v\ngot  %+v", index, want, got)
 	}
-	var addresses []string
-	for _, ip := range result.IPs {
-		if ip.Interface != nil && *ip.Interface == index {
-			addresses = append(addresses, ip.Address.String())
-		}
-	}
-	has := device.Global()
+	addresses, has := addressesOf(result, index), device.Global()
 	slices.Sort(addresses)
 	slices.Sort(has)
 	if !slices.Equal(addresses, has) {
@@ -124,6 +118,17 @@ func (c *chain) wantOurs(result *current.Result, index int, name string) {
 	if device.Alias != alias {
 		c.t.Errorf("alias of %s: %q, want %q", name, device.Alias, alias)
 	}
+}
+
+// addressesOf are those that point at an interface of the result.
+func addressesOf(result *current.Result, index int) []string {
+	var list []string
+	for _, ip := range result.IPs {
+		if ip.Interface != nil && *ip.Interface == index {
+			list = append(list, ip.Address.String())
+		}
+	}
+	return list
 }
 
 // check is CHECK of the plugins of those types; of all where none is named.

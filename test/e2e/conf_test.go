@@ -27,6 +27,8 @@ const (
 	codeLabel        = 105
 	codeBridge       = 106
 	codeInterrupted  = 107
+	codeBandwidth    = 109
+	codeTakeOver     = 110
 )
 
 // conf is a configuration of cniVersion 1.1.0 with the given keys added.

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -158,7 +159,11 @@ func readFile(t *testing.T, path string) string {
 // sendIntact sends 20 MB over TCP and compares what arrives.
 func sendIntact(t *testing.T, from, to *netns.Netns, addr string) {
 	t.Helper()
-	const size = 20_000_000
+	sendIntactly(t, from, to, addr, 20_000_000)
+}
+
+func sendIntactly(t *testing.T, from, to *netns.Netns, addr string, size int64) {
+	t.Helper()
 	listener, err := to.Listen(t.Context(), addr)
 	if err != nil {
 		t.Fatal(err)
@@ -176,25 +181,32 @@ func sendIntact(t *testing.T, from, to *netns.Netns, addr string) {
 		n, err := io.Copy(hash, conn)
 		received <- fmt.Sprint(n, err, hex.EncodeToString(hash.Sum(nil)))
 	}()
-	data := make([]byte, size)
-	for i := range data {
-		data[i] = byte(i * i >> 8)
-	}
 	conn, err := from.Dial(t.Context(), listener.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(2 * time.Minute)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := conn.Write(data); err != nil {
+	sum := sha256.New()
+	if _, err := io.CopyN(io.MultiWriter(conn, sum), &changing{}, size); err != nil {
 		t.Fatal(err)
 	}
 	if err := conn.Close(); err != nil {
 		t.Fatal(err)
 	}
-	sum := sha256.Sum256(data)
-	if got, want := <-received, fmt.Sprint(size, nil, hex.EncodeToString(sum[:])); got != want {
+	if got, want := <-received, fmt.Sprint(size, nil, hex.EncodeToString(sum.Sum(nil))); got != want {
 		t.Errorf("to %s\n got %s\nwant %s", addr, got, want)
 	}
+}
+
+// changing is a file without end in which no two blocks are alike.
+type changing struct{ blocks uint64 }
+
+func (c *changing) Read(block []byte) (int, error) {
+	for i := 0; i+8 <= len(block); i += 8 {
+		c.blocks += 0x9e3779b97f4a7c15 // odd, so it takes every value
+		binary.NativeEndian.PutUint64(block[i:], c.blocks)
+	}
+	return len(block) &^ 7, nil
 }

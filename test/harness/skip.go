@@ -21,3 +21,7 @@ func Skip(t testing.TB, reason string) {
 	}
 	t.Skip(reason)
 }
+
+// OwnMachine says whether the machine is there for the tests alone, which may then change
+// what is one for all namespaces. test/vm says so.
+func OwnMachine() bool { return os.Getenv("TAP_MACHINE") == "own" }

@@ -154,8 +154,11 @@ func (h *Host) OpenWire(ns *netns.Netns, device string) *Wire {
 // Send sends a frame.
 func (w *Wire) Send(frame []byte) {
 	w.h.t.Helper()
-	w.h.Must(unix.Send(w.fd, frame, 0))
+	w.h.Must(w.TrySend(frame))
 }
+
+// TrySend says whether a frame was sent. ENOBUFS: something on the way out dropped it.
+func (w *Wire) TrySend(frame []byte) error { return unix.Send(w.fd, frame, 0) }
 
 // Receive waits a second for a frame whose last bytes are the given ones.
 func (w *Wire) Receive(end []byte) ([]byte, error) {
@@ -176,7 +179,7 @@ func (w *Wire) receive() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	frame = frame[:n]
+	frame = slices.Clone(frame[:n])
 	messages, err := unix.ParseSocketControlMessage(control[:controlLen])
 	if err != nil {
 		return nil, err

@@ -87,7 +87,7 @@ func testMachine(t *testing.T, packages ...string) *machine {
 	root := filepath.Join(harness.BinDir(t), "..")
 	tree(t, r, root, func(path string) bool {
 		for _, folder := range []string{"bin/tap", "bin/short", "bin/guest", "bin/fake", "bin/host-local", "bin/static", "bin/bridge", "bin/ptp",
-			"bin/bandwidth", "bin/sbr", "bin/tuning", "bin/cnitool", "bin/reference/tap", "docs/", "examples/", "schema/", "README.md", "internal/", "test/e2e/"} {
+			"bin/bandwidth", "bin/sbr", "bin/tuning", "bin/cnitool", "bin/reference/", "bin/vmconf", "docs/", "examples/", "schema/", "README.md", "internal/", "test/e2e/"} {
 			if strings.HasPrefix(path, filepath.Join(root, folder)) && !strings.HasPrefix(path, filepath.Join(root, "bin/golangci-lint")) {
 				return true
 			}
@@ -119,7 +119,7 @@ const kills = "^TestFaults$/^(ADD,_(layer_2|link|redirect_shared)|DEL,_redirect)
 func TestSecondKernel(t *testing.T) {
 	harness.NeedRoot(t)
 	m := testMachine(t, "./e2e", "./faults")
-	const settings = "cd /src/test/e2e && TAP_BIN=/src/bin CI=true "
+	const settings = "cd /src/test/e2e && TAP_BIN=/src/bin TAP_MACHINE=own CI=true "
 	if asked := os.Getenv("E2E"); asked != "" {
 		m.run(t, "", settings+"/tests/e2e -test.v -test.parallel 4 -test.run '"+asked+"'")
 		return

@@ -2,14 +2,16 @@ module tap/test/runtime/modules/firecracker
 
 go 1.25.0
 
-require github.com/firecracker-microvm/firecracker-go-sdk v1.0.0
+require (
+	github.com/containernetworking/cni v1.0.1
+	github.com/firecracker-microvm/firecracker-go-sdk v1.0.0
+)
 
 require (
 	github.com/PuerkitoBio/purell v1.1.1 // indirect
 	github.com/PuerkitoBio/urlesc v0.0.0-20170810143723-de5bf2ad4578 // indirect
 	github.com/asaskevich/govalidator v0.0.0-20210307081110-f21760c49a8d // indirect
 	github.com/containerd/fifo v1.0.0 // indirect
-	github.com/containernetworking/cni v1.0.1 // indirect
 	github.com/containernetworking/plugins v1.0.1 // indirect
 	github.com/go-openapi/analysis v0.21.2 // indirect
 	github.com/go-openapi/errors v0.20.2 // indirect

@@ -1,0 +1,85 @@
+package e2e
+
+import (
+	"testing"
+
+	"tap/test/harness"
+)
+
+// CHECK names each difference, expected and found.
+func TestRedirectCheck(t *testing.T) {
+	const expected = "expected one of this attachment, found none"
+	for _, c := range []struct {
+		name, script string
+		says         []string // none: CHECK passes
+	}{
+		{"nothing", "true", nil},
+		{"another's qdisc and filter", "tc qdisc replace dev lo clsact; tc filter add dev eth0 ingress prio 1 protocol 0x88b6 u32 match u32 0 0 flowid :1", nil},
+		{"interface: received", "tc filter del dev eth0 ingress", []string{`filter of frames received by "eth0": ` + expected}},
+		{"interface: sent", "tc filter del dev eth0 egress", []string{`filter of frames sent by "eth0": ` + expected}},
+		{"tap: received", "tc filter del dev tap-eth0 ingress", []string{`filter of frames received by "tap-eth0": ` + expected}},
+		{"tap: sent", "tc filter del dev tap-eth0 egress", []string{`filter of frames sent by "tap-eth0": ` + expected}},
+		{"interface: qdisc", "tc qdisc del dev eth0 clsact", []string{`received by "eth0": ` + expected, `sent by "eth0": ` + expected}},
+		{"tap: qdisc", "tc qdisc del dev tap-eth0 clsact", []string{`received by "tap-eth0": ` + expected, `sent by "tap-eth0": ` + expected}},
+		{"tap: root qdisc", "tc qdisc replace dev tap-eth0 root pfifo", []string{"root qdisc: expected noqueue, found pfifo"}},
+		{"tap: gone", "ip link del tap-eth0", []string{`expected a device with the alias "tap/vms/container1/eth0/:redirect", found none`}},
+		{"tap: down", "ip link set tap-eth0 down", []string{"up: expected true, found false"}},
+		{"tap: MTU", "ip link set tap-eth0 mtu 1400", []string{`MTU, which is that of "eth0": expected 1500, found 1400`}},
+		{"tap: made anew", "ip link del tap-eth0; ip tuntap add tap-eth0 mode tap; ip link set tap-eth0 up alias tap/vms/container1/eth0/:redirect",
+			[]string{`received by "eth0", BPF program: expected `, `received by "tap-eth0": ` + expected}},
+		{"interface: gone", "ip link del eth0", []string{`interface that the guest takes over: expected "eth0", found no such device`}},
+		{"interface: renamed", "ip link set eth0 down; ip link set eth0 name eth7; ip link set eth7 up", []string{`expected "eth0", found no such device`}},
+		{"interface: MTU", "ip link set eth0 mtu 1400", []string{`MTU, which is that of "eth0": expected 1400, found 1500`, `MTU of "eth0", which the guest has: expected 1500, found 1400`}},
+		{"interface: both MTUs", "ip link set eth0 mtu 1400; ip link set tap-eth0 mtu 1400", []string{`MTU of "eth0", which the guest has: expected 1500, found 1400`}},
+		{"interface: MAC", "ip link set eth0 address 02:00:00:00:00:99", []string{`MAC of "eth0", which the guest bears: expected 02:00:00:00:00:09, found 02:00:00:00:00:99`}},
+		{"interface: made anew", "ip link del eth0; ip link add eth0 up address " + podMAC + " type veth peer name other", []string{`received by "eth0": ` + expected, `received by "tap-eth0", BPF program: expected `}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			h := newTakeover(t)
+			added := h.add().WantOK()
+			h.sh(c.script)
+			got := h.check(added)
+			if c.says == nil {
+				got.WantOK()
+			} else {
+				got.WantError(codeCheck, c.says...)
+			}
+		})
+	}
+}
+
+// A filter of our name with a program that is not ours.
+func TestRedirectCheckFindsAnotherProgram(t *testing.T) {
+	const ofInterface, ofTap = "tap/vms/container1/eth0/:interface+clsact", "tap/vms/container1/eth0/:redirect"
+	for name, c := range map[string]struct {
+		device, side string
+		hook         harness.Hook
+	}{
+		"interface: received": {"eth0", "ingress", harness.Hook{Name: ofInterface}},
+		"interface: sent":     {"eth0", "egress", harness.Hook{Name: ofInterface, Sent: true}},
+		"tap: received":       {"tap-eth0", "ingress", harness.Hook{Name: ofTap}},
+		"tap: sent":           {"tap-eth0", "egress", harness.Hook{Name: ofTap, Sent: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newTakeover(t)
+			added := h.add().WantOK()
+			h.sh("tc filter del dev " + c.device + " " + c.side)
+			h.Must(h.Reject(h.Pod, c.device, c.hook, foreign))
+			h.check(added).WantError(codeCheck, c.device+`", BPF program: expected `)
+			h.del().WantOK()
+			h.wantAsBefore()
+		})
+	}
+}
+
+// Versions of the specification before 1.1.0 have no MTU in the result; the kernel tells.
+func TestRedirectCheckOfAnOlderVersion(t *testing.T) {
+	h := newTakeover(t)
+	old := handedIn("0.4.0", oneAddress())
+	added := h.add(old).WantOK()
+	h.check(added, old).WantOK()
+	h.sh("ip link set eth0 mtu 1400")
+	h.check(added, old).WantError(codeCheck, `MTU, which is that of "eth0": expected 1400, found 1500`)
+}

@@ -1,0 +1,141 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"tap/test/harness"
+)
+
+// An interface that cannot be taken over.
+func TestRedirectRefusesTheInterface(t *testing.T) {
+	for _, c := range []struct {
+		name, ifName, script string
+		says                 []string
+	}{
+		{"none", "eth0", "ip link del eth0", []string{`interface "eth0"`, "no such interface", "a plugin before this one"}},
+		{"alternative name", "other", "ip link property add dev eth0 altname another", []string{`interface "other"`, "no such interface"}},
+		{"lo", "lo", "true", []string{`interface "lo"`, "no Ethernet frames"}},
+		{"tun", "tun0", "ip tuntap add tun0 mode tun", []string{`interface "tun0"`, "no Ethernet frames"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			h := newTakeover(t)
+			h.sh(c.script)
+			h.before = h.look()
+			h.Run("ADD", c.ifName, redirect(t)).WantError(codeTakeOver, c.says...)
+			h.wantAsBefore()
+			h.Run("DEL", c.ifName, redirect(t)).WantOK()
+			h.wantAsBefore()
+		})
+	}
+}
+
+// An interface has one guest; whose it is the error says.
+func TestRedirectRefusesASecondGuest(t *testing.T) {
+	for name, script := range map[string]string{"our qdisc": "true", "another's qdisc": "tc qdisc add dev eth0 clsact"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newTakeover(t)
+			h.sh(script)
+			added := h.add().WantOK()
+			taken := h.look()
+			for _, second := range []harness.Got{
+				h.add(),
+				h.add(m{"tapName": "vm1"}),
+				h.Run("ADD", "eth0", redirect(t, m{"name": "second", "tapName": "vm1"})),
+				h.Run("ADD", "eth0", redirect(t, m{"tapName": "vm1"}), "CNI_CONTAINERID=container2"),
+			} {
+				second.WantError(codeTakeOver, `interface "eth0"`, "taken over already by tap/vms/container1/eth0", "DEL the attachment")
+			}
+			if after := h.look(); after != taken {
+				t.Errorf("the second ADD changed something\nbefore:\n%s\nafter:\n%s", taken, after)
+			}
+			h.check(added).WantOK()
+		})
+	}
+}
+
+func TestRedirectTakenTapName(t *testing.T) {
+	h := newTakeover(t)
+	h.sh("ip tuntap add tap-eth0 mode tap")
+	h.before = h.look()
+	h.add().WantError(codeNameTaken, `create tap "tap-eth0"`)
+	h.wantAsBefore()
+	h.del().WantOK()
+	h.wantAsBefore()
+	h.wantAnswers(true)
+}
+
+// The failure that comes after everything else is undone, the interface first.
+func TestRedirectResultNotWrittenIsUndone(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	t.Cleanup(func() { w.Close() })
+	for name, stdout := range map[string]*os.File{"full": devFull(t), "pipe without reader": w} {
+		for qdisc, script := range map[string]string{"our qdisc": "true", "another's qdisc": "tc qdisc add dev eth0 clsact"} {
+			t.Run(name+", "+qdisc, func(t *testing.T) {
+				h := newTakeover(t)
+				h.sh(script)
+				h.before = h.look()
+				cmd := h.Command("ADD", "eth0", redirect(t, both()))
+				cmd.Stdout = stdout
+				if got := h.Finish(cmd); got.Exit == 0 {
+					t.Error("succeeded")
+				}
+				h.wantAsBefore()
+				h.wantAnswers(true)
+			})
+		}
+	}
+}
+
+// Somebody else makes his qdisc between our look and the take-over: it is left to him.
+// strace holds the plugin up after each ioctl, the last of which commits the tap.
+func TestRedirectAnothersQdiscMadeMeanwhile(t *testing.T) {
+	h := newTakeover(t)
+	const pause = 500 * time.Millisecond
+	cmd := h.Command("ADD", "eth0", redirect(t))
+	strace(cmd, filepath.Join(t.TempDir(), "strace"), "-e", "trace=ioctl", "-e", fmt.Sprintf("inject=ioctl:delay_exit=%d", pause.Microseconds()))
+	got := h.Begin(cmd)
+	eventually(t, "the tap is committed", func() bool {
+		d, there := h.Device("tap-eth0")
+		return there && d.Details.Data.Persist
+	})
+	h.sh("tc qdisc add dev eth0 clsact")
+	got(t).WantError(codeTakeOver, `take over interface "eth0"`, "qdisc clsact")
+	wantText(t, h.sh("tc qdisc"), "qdisc clsact ffff: dev eth0")
+	h.sh("tc qdisc del dev eth0 clsact")
+	h.wantAsBefore()
+}
+
+// A kernel that loads no programs.
+func TestRedirectWithoutBPF(t *testing.T) {
+	h := newTakeover(t)
+	for _, errno := range []string{"ENOSYS", "EPERM"} {
+		cmd := h.Command("ADD", "eth0", redirect(t))
+		strace(cmd, filepath.Join(t.TempDir(), "strace"), "-e", "trace=bpf", "-e", "inject=bpf:error="+errno)
+		h.Finish(cmd).WantError(codeTakeOver, "load BPF program tap_redirect")
+		h.wantAsBefore()
+		cmd = h.Command("STATUS", "", conf(t, m{"redirect": true}))
+		strace(cmd, filepath.Join(t.TempDir(), "strace"), "-e", "trace=bpf", "-e", "inject=bpf:error="+errno)
+		h.Finish(cmd).WantError(codeNotAvailable, "load BPF program tap_redirect")
+	}
+}
+
+func TestRedirectStatus(t *testing.T) {
+	h := newTakeover(t)
+	for _, keys := range []m{{}, both(), owned(), {"multiQueue": true, "tapName": "vm0", "txQueueLen": 5}} {
+		if got := h.Run("STATUS", "", conf(t, m{"redirect": true}, keys)).WantOK(); got.Stdout+got.Stderr != "" {
+			t.Errorf("STATUS of %v printed %s%s", keys, got.Stdout, got.Stderr)
+		}
+	}
+	h.Run("STATUS", "", conf(t, m{"redirect": true, "mtu": 1400})).WantError(codeNotAvailable, "mtu", "redirect")
+	h.wantAsBefore()
+}
