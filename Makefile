@@ -1,11 +1,12 @@
-# make build | test | faults | vm-test | load | demo | bench | lint; as root, but for build and lint. README.md says
-# what they show.
+# make build | test | faults | vm-test | load | demo | bench | lint | dist | dist-test; as root, but for build, lint and
+# dist. README.md says what they show.
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 # What the tests and the demo run beside the plugin, pinned.
 PLUGINS_VERSION := v1.9.1
 CNITOOL_VERSION := v1.3.1
 LINT_VERSION := v2.15.0
+NFPM_VERSION := v2.43.0
 
 PLUGINS := github.com/containernetworking/plugins/plugins
 export CGO_ENABLED := 0
@@ -19,8 +20,9 @@ DEMO_PROGRAMS := ip:iproute2 tc:iproute2 ping:iputils-ping
 VM_PROGRAMS := $(DEMO_PROGRAMS) qemu-system-x86_64:qemu-system-x86 /boot/vmlinuz-*-cloud-amd64:linux-image-cloud-amd64 \
 	/bin/busybox:busybox-static modprobe:kmod secilc:secilc
 TEST_PROGRAMS := $(DEMO_PROGRAMS) unshare:util-linux strace:strace gcc:gcc,libc6-dev
+DIST_PROGRAMS := $(DEMO_PROGRAMS) unshare:util-linux rpm:rpm qemu-s390x:qemu-user
 
-.PHONY: build test faults vm-test load demo bench lint tools neighbours clean
+.PHONY: build test faults vm-test load demo bench lint dist dist-test tools neighbours clean
 
 build: ## bin/tap, static
 	$(GOBUILD) -ldflags '$(STRIPPED) -X main.buildVersion=$(VERSION)' -o bin/tap ./cmd/tap
@@ -75,7 +77,22 @@ bench: ## beside the reference and an empty program: docs/benchmarks.md
 
 lint: bin/golangci-lint
 	bin/golangci-lint run ./...
-	cd test && ../bin/golangci-lint run --config ../.golangci.yml ./...
+	for module in test test/dist packaging; do (cd $$module && $(CURDIR)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...) || exit 1; done
+
+# The same bytes from the same source, wherever it lies: nothing of them tells when they were made.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 315532800)
+
+dist: bin/nfpm ## bin/dist: tarballs, .deb, .rpm, an image, for every architecture
+	cd packaging && $(GOBUILD) -o ../bin/ .
+	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) bin/packaging -version $(VERSION)
+
+dist-test: ## what dist makes, installed, used and removed
+	@test/root.sh
+	@test/packages.sh $(DIST_PROGRAMS)
+	@$(MAKE) --no-print-directory dist neighbours bin/bridge bin/cnitool
+	go test -C packaging ./...
+	for arch in arm64 riscv64 s390x; do GOARCH=$$arch go vet ./... || exit 1; done
+	cd test/dist && go vet ./... && DIST=1 go test -count=1 -timeout 15m $(if $(DIST_RUN),-v -run '$(DIST_RUN)') ./...
 
 # Plugins that the tests put into a chain with ours.
 CHAINED := bin/bridge bin/ptp bin/bandwidth bin/sbr bin/tuning
@@ -108,6 +125,10 @@ bin/reference/tap: Makefile
 
 bin/cnitool: Makefile
 	$(call GOINSTALL,bin) github.com/containernetworking/cni/cnitool@$(CNITOOL_VERSION)
+	@touch $@
+
+bin/nfpm: Makefile
+	$(call GOINSTALL,bin) github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)
 	@touch $@
 
 bin/golangci-lint: Makefile
