@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -19,7 +20,7 @@ func verify(plugin string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, plugin)
-	cmd.Env = []string{"CNI_COMMAND=VERSION"}
+	cmd.Env = []string{"CNI_COMMAND=VERSION", "CNI_PATH=" + filepath.Dir(plugin)}
 	cmd.Stdin = strings.NewReader(`{"cniVersion": "1.1.0"}`)
 	out, err := cmd.Output()
 	advice := ""
