@@ -20,7 +20,7 @@ DEMO_PROGRAMS := ip:iproute2 tc:iproute2 ping:iputils-ping
 VM_PROGRAMS := $(DEMO_PROGRAMS) qemu-system-x86_64:qemu-system-x86 /boot/vmlinuz-*-cloud-amd64:linux-image-cloud-amd64 \
 	/bin/busybox:busybox-static modprobe:kmod secilc:secilc
 TEST_PROGRAMS := $(DEMO_PROGRAMS) unshare:util-linux strace:strace gcc:gcc,libc6-dev
-DIST_PROGRAMS := $(DEMO_PROGRAMS) unshare:util-linux rpm:rpm qemu-s390x:qemu-user
+DIST_PROGRAMS := $(DEMO_PROGRAMS) unshare:util-linux rpm:rpm qemu-s390x:qemu-user strace:strace
 
 .PHONY: build test faults vm-test load demo bench lint dist dist-test tools neighbours clean
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -188,6 +189,26 @@ func TestInstallIntoNoexecFails(t *testing.T) {
 		t.Errorf("left behind\n%s", got)
 	}
 }
+
+// After a power cut the name is of a whole file, old or new: what is renamed is on the
+// disk before, and the name after.
+func TestInstallWritesToTheDisk(t *testing.T) {
+	i := newTools(t)
+	trace := filepath.Join(t.TempDir(), "trace")
+	output(t, exec.Command("strace", "-f", "-y", "-e", "trace=fsync,/rename,execve", "-e", "signal=none", "-o", trace, i.installer, "-dir", i.dir, "install"))
+	var got []string
+	for line := range strings.Lines(read(t, trace)) {
+		if call := traced.FindStringSubmatch(line); call != nil && strings.Contains(line, i.dir) {
+			got = append(got, call[1])
+		}
+	}
+	if want := "fsync execve renameat fsync"; strings.Join(got, " ") != want {
+		t.Errorf("want %s\ngot  %s\n%s", want, got, read(t, trace))
+	}
+}
+
+// traced finds the call in a line of strace.
+var traced = regexp.MustCompile(`^[0-9]+ +([a-z0-9]+)\(`)
 
 func TestInstallSweepsWhatAKilledOneLeft(t *testing.T) {
 	i := newTools(t)
