@@ -13,12 +13,13 @@ import (
 	"tap/test/harness"
 )
 
-// Two builds in different folders, by different users' settings, make the same bytes.
-// The second has a build cache of its own: it compiles everything anew.
+// Two builds in different folders, on machines of different names, by different users'
+// settings, make the same bytes. The second has a build cache of its own: it compiles everything anew.
 func TestDistIsReproducible(t *testing.T) {
+	harness.NeedRoot(t)
 	source := copySource(t)
 	out := filepath.Join(source, "made here")
-	cmd := exec.Command("sh", "-ec", `umask 077; exec "$@"`, "sh",
+	cmd := exec.Command("unshare", "--uts", "sh", "-ec", `hostname elsewhere; umask 077; exec "$@"`, "sh",
 		harness.Bin(t, "packaging"), "-source", source, "-out", out, "-nfpm", harness.Bin(t, "nfpm"), "-version", version(t))
 	cmd.Env = append(os.Environ(), "TZ=Asia/Tokyo", "LANG=de_DE.UTF-8", "GOFLAGS=-mod=mod", "GOAMD64=v3", "CGO_ENABLED=1",
 		"GOCACHE="+t.TempDir(), fmt.Sprint("SOURCE_DATE_EPOCH=", date(t)))
