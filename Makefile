@@ -1,11 +1,12 @@
-# make build | test | faults | vm-test | runtime-test | load | demo | bench | bench-redirect | lint; as root, but for
-# build and lint. README.md says what they show.
+# make build | test | faults | vm-test | runtime-test | dist | dist-test | load | demo | bench | bench-redirect | lint;
+# as root, but for build, dist and lint. README.md says what they show.
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 # What the tests and the demo run beside the plugin, pinned.
 PLUGINS_VERSION := v1.9.1
 CNITOOL_VERSION := v1.3.1
 LINT_VERSION := v2.15.0
+NFPM_VERSION := v2.43.0
 
 # Each is a module of its own, so that its dependencies reach nothing else.
 MODULES := test/runtime/modules
@@ -24,8 +25,9 @@ VM_PROGRAMS := $(DEMO_PROGRAMS) $(QEMU_PROGRAMS) /bin/busybox:busybox-static sec
 RUNTIME_PROGRAMS := $(DEMO_PROGRAMS) podman:podman runc:runc containerd:containerd /bin/busybox:busybox-static \
 	findmnt:util-linux pgrep:procps
 TEST_PROGRAMS := $(DEMO_PROGRAMS) unshare:util-linux strace:strace gcc:gcc,libc6-dev iperf3:iperf3
+DIST_PROGRAMS := $(DEMO_PROGRAMS) unshare:util-linux rpm:rpm qemu-s390x:qemu-user strace:strace
 
-.PHONY: build test faults vm-test runtime-test runtimes load demo bench bench-redirect lint tools neighbours clean
+.PHONY: build test faults vm-test runtime-test runtimes load demo bench bench-redirect lint dist dist-test tools neighbours clean
 
 build: ## bin/tap, static
 	$(GOBUILD) -ldflags '$(STRIPPED) -X main.buildVersion=$(VERSION)' -o bin/tap ./cmd/tap
@@ -97,8 +99,22 @@ bench-redirect: ## the data path of redirect mode beside others: docs/benchmarks
 
 lint: bin/golangci-lint
 	bin/golangci-lint run ./...
-	cd test && ../bin/golangci-lint run --config ../.golangci.yml ./...
-	for module in $(MODULES)/*/; do (cd $$module && $(CURDIR)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...) || exit 1; done
+	for module in test test/dist packaging $(MODULES)/*; do (cd $$module && $(CURDIR)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...) || exit 1; done
+
+# The same bytes from the same source, wherever it lies: nothing of them tells when they were made.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 315532800)
+
+dist: bin/nfpm ## bin/dist: tarballs, .deb, .rpm, an image, for every architecture
+	cd packaging && $(GOBUILD) -o ../bin/ .
+	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) bin/packaging -version $(VERSION)
+
+dist-test: ## what dist makes, installed, used and removed
+	@test/root.sh
+	@test/packages.sh $(DIST_PROGRAMS)
+	@$(MAKE) --no-print-directory dist neighbours bin/bridge bin/cnitool
+	go test -C packaging ./...
+	for arch in arm64 riscv64 s390x; do GOARCH=$$arch go vet ./... || exit 1; done
+	cd test/dist && go vet ./... && DIST=1 go test -count=1 -timeout 30m $(if $(DIST_RUN),-v -run '$(DIST_RUN)') ./...
 
 # Plugins that the tests put into a chain with ours.
 CHAINED := bin/bridge bin/ptp bin/bandwidth bin/sbr bin/tuning
@@ -177,6 +193,10 @@ bin/runtime/microvm: $(MODULES)/firecracker/go.mod $(MODULES)/firecracker/main.g
 bin/runtime/cri: $(MODULES)/containerd2/go.mod $(MODULES)/containerd2/cri/main.go
 	@mkdir -p $(@D)
 	cd $(<D) && $(GOBUILD) -o $(CURDIR)/$@ ./cri
+	@touch $@
+
+bin/nfpm: Makefile
+	$(call GOINSTALL,bin) github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)
 	@touch $@
 
 bin/golangci-lint: Makefile

@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/containernetworking/cni/pkg/types"
-	"github.com/containernetworking/cni/pkg/version"
 
 	"tap/internal/netconf"
 )
@@ -24,7 +23,7 @@ import (
 // every start, a tenth of an empty Go program's (docs/architecture.md, "Start-up").
 func Converse(build string) error {
 	if os.Getenv("CNI_COMMAND") == "" {
-		fmt.Fprintf(Stderr, "CNI plugin tap %s\nCNI protocol versions supported: %s\n", build, strings.Join(version.All.SupportedVersions(), ", "))
+		introduce(build)
 		return nil
 	}
 	args, err := readArgs()

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// name is the plugin's, by which configurations call it.
+const name = "tap"
+
+// unfinished is the beginning of a name beside the plugin's that nobody calls.
+const unfinished = ".tap-install-"
+
+// install makes dir/tap the plugin, and says what it did. Runtimes may run the plugin
+// all the while: they find the old file or the new one, whole and open to nobody for
+// writing (else executing it would fail, ETXTBSY).
+func install(plugin, dir string) (string, error) {
+	binary, err := os.ReadFile(plugin)
+	if err != nil {
+		return "", fmt.Errorf("read the plugin: %w", err)
+	}
+	target := filepath.Join(dir, name)
+	same, err := identical(target, binary)
+	if err != nil {
+		return "", fmt.Errorf("compare %s with the plugin: %w", target, err)
+	}
+	if same {
+		return target + " is this plugin already", nil
+	}
+	if err := sweep(dir); err != nil {
+		return "", err
+	}
+	beside, err := writeBeside(dir, binary)
+	if err != nil {
+		return "", fmt.Errorf("write into %s: %w; %s", dir, err, whose(dir))
+	}
+	defer os.Remove(beside) //nolint:errcheck // it is gone where all went well
+	if err := verify(beside); err != nil {
+		return "", fmt.Errorf("%w; %s was left as it is", err, target)
+	}
+	if err := os.Rename(beside, target); err != nil {
+		return "", fmt.Errorf("put the plugin in its place: %w", err)
+	}
+	if err := syncFolder(dir); err != nil {
+		return "", err
+	}
+	return target + " is this plugin now", nil
+}
+
+// identical says whether a file is the plugin, and can be executed by everybody. A link
+// is not: in a container it would be followed to somewhere else than on the host.
+func identical(path string, binary []byte) (bool, error) {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o555 != 0o555 || info.Size() != int64(len(binary)) {
+		return false, err
+	}
+	there, err := os.ReadFile(path)
+	return bytes.Equal(there, binary), err
+}
+
+// writeBeside writes the plugin to the disk under a name of its own. A power cut after
+// the renaming must not leave an empty file of the plugin's name.
+func writeBeside(dir string, binary []byte) (string, error) {
+	file, err := os.CreateTemp(dir, unfinished)
+	if err != nil {
+		return "", err
+	}
+	_, err = file.Write(binary)
+	if err == nil {
+		err = file.Chmod(0o755)
+	}
+	if err == nil {
+		err = file.Sync()
+	}
+	if err := errors.Join(err, file.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(file.Name()))
+	}
+	return file.Name(), nil
+}
+
+// sweep deletes what an installer left that was killed. Another may be at work, but
+// none for an hour.
+func sweep(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("read the plugin folder: %w; is it the host's, mounted here? -dir names another", err)
+	}
+	for _, entry := range entries {
+		if !strings.HasPrefix(entry.Name(), unfinished) {
+			continue
+		}
+		if info, err := entry.Info(); err == nil && time.Since(info.ModTime()) > time.Hour {
+			_ = os.Remove(filepath.Join(dir, entry.Name())) // it stays in nobody's way
+		}
+	}
+	return nil
+}
+
+// syncFolder writes the folder's names to the disk.
+func syncFolder(dir string) error {
+	folder, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("open the plugin folder: %w", err)
+	}
+	defer folder.Close()
+	if err := folder.Sync(); err != nil {
+		return fmt.Errorf("write the plugin folder to the disk: %w", err)
+	}
+	return nil
+}

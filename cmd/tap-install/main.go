@@ -1,0 +1,69 @@
+// Command tap-install puts the plugin into a host's plugin folder, or takes it out. It
+// is what the image runs, and knows no CNI but the question VERSION.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+)
+
+const usage = `tap-install [-plugin FILE] [-dir FOLDER] [-wait] install | remove
+
+install  puts the plugin into the folder as "tap", in one step: what was there is replaced,
+         an identical file is left alone
+remove   deletes it, if it is this plugin
+
+`
+
+func main() {
+	// As the first process of a container it would not be ended by a signal that it does not
+	// catch. What is going on when one comes takes some milliseconds, and ends first.
+	end := make(chan os.Signal, 1)
+	signal.Notify(end, syscall.SIGTERM, syscall.SIGINT)
+	if err := run(os.Args[1:], end); err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintf(os.Stderr, "tap-install: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string, end <-chan os.Signal) error {
+	flags := flag.NewFlagSet("tap-install", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	plugin := flags.String("plugin", besideMyself(), "the plugin's file")
+	dir := flags.String("dir", "/host/opt/cni/bin", "the host's plugin folder, as it is seen here")
+	wait := flags.Bool("wait", false, "afterwards wait for SIGTERM, as a DaemonSet's container has to")
+	if err := flags.Parse(args); err != nil {
+		flags.SetOutput(os.Stderr)
+		fmt.Fprint(os.Stderr, usage)
+		flags.PrintDefaults()
+		return err
+	}
+	verb := map[string]func(plugin, dir string) (string, error){"install": install, "remove": remove}[flags.Arg(0)]
+	if verb == nil || flags.NArg() != 1 {
+		return errors.New("what is to be done? install or remove; -h tells more")
+	}
+	done, err := verb(*plugin, *dir)
+	if err != nil {
+		return err
+	}
+	fmt.Println("tap-install: " + done)
+	if *wait {
+		<-end
+	}
+	return nil
+}
+
+// besideMyself is where the image has the plugin.
+func besideMyself() string {
+	self, err := os.Executable()
+	if err != nil {
+		self = "/"
+	}
+	return filepath.Join(filepath.Dir(self), name)
+}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"debug/buildinfo"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// program is what the Go toolchain wrote into every build of the plugin.
+const program = "tap/cmd/tap"
+
+// remove deletes dir/tap if it is this plugin, of whatever version, and says what it
+// did.
+func remove(_, dir string) (string, error) {
+	if err := sweep(dir); err != nil {
+		return "", err
+	}
+	target := filepath.Join(dir, name)
+	info, err := os.Lstat(target)
+	if errors.Is(err, fs.ErrNotExist) {
+		return target + " is not there", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("look at %s: %w", target, err)
+	}
+	if !info.Mode().IsRegular() {
+		return "", fmt.Errorf("%s is no regular file, so not of this installer, and was left as it is", target)
+	}
+	if build, err := buildinfo.ReadFile(target); err != nil || build.Path != program {
+		return "", fmt.Errorf("%s is another plugin, and was left as it is", target)
+	}
+	if err := os.Remove(target); err != nil {
+		return "", fmt.Errorf("delete the plugin: %w; %s", err, whose(dir))
+	}
+	if err := syncFolder(dir); err != nil {
+		return "", err
+	}
+	return target + " is gone", nil
+}

@@ -1,0 +1,263 @@
+package dist
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"tap/test/harness"
+)
+
+// tools are the installer and a plugin, of the image and of the tarball.
+type tools struct {
+	installer, plugin, dir string
+}
+
+func newTools(t *testing.T) tools {
+	t.Helper()
+	harness.NeedRoot(t)
+	root := rootOf(t, "amd64")
+	return tools{filepath.Join(root, "tap-install"), filepath.Join(root, "tap"), t.TempDir()}
+}
+
+// run starts the installer as a pod's container of user 0 without any capability.
+func (i tools) run(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	cmd := i.command(args...)
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return string(out), err
+}
+
+func (i tools) command(args ...string) *exec.Cmd {
+	return exec.Command("setpriv", append([]string{"--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", i.installer, "-plugin", i.plugin, "-dir", i.dir}, args...)...)
+}
+
+func (i tools) wantOK(t *testing.T, says string, args ...string) {
+	t.Helper()
+	if out, err := i.run(t, args...); err != nil || !strings.Contains(out, says) {
+		t.Errorf("want %q, got %v: %s", says, err, out)
+	}
+}
+
+func (i tools) wantError(t *testing.T, says string, args ...string) {
+	t.Helper()
+	if out, err := i.run(t, args...); err == nil || !strings.Contains(out, says) || strings.Count(out, "\n") != 1 {
+		t.Errorf("want an error of one line with %q, got %v: %s", says, err, out)
+	}
+}
+
+// target is the plugin's place.
+func (i tools) target() string { return filepath.Join(i.dir, "tap") }
+
+// wantOnly fails unless the plugin folder has this one file, with that content.
+func (i tools) wantOnly(t *testing.T, content string) {
+	t.Helper()
+	if got := files(t, i.dir); got != "-rwxr-xr-x tap \n" {
+		t.Errorf("the folder has\n%s", got)
+		return
+	}
+	if read(t, i.target()) != content {
+		t.Error("tap has another content")
+	}
+}
+
+func (i tools) inode(t *testing.T) uint64 {
+	t.Helper()
+	var stat unix.Stat_t
+	must(t, unix.Stat(i.target(), &stat))
+	return stat.Ino
+}
+
+func write(t *testing.T, path, content string, mode os.FileMode) {
+	t.Helper()
+	must(t, os.WriteFile(path, []byte(content), 0o600))
+	must(t, os.Chmod(path, mode))
+}
+
+func TestInstallPutsAndRemoves(t *testing.T) {
+	i := newTools(t)
+	i.wantOK(t, "is this plugin now", "install")
+	i.wantOnly(t, read(t, i.plugin))
+	i.wantOK(t, "is gone", "remove")
+	if got := files(t, i.dir); got != "" {
+		t.Errorf("left behind\n%s", got)
+	}
+	i.wantOK(t, "is not there", "remove")
+}
+
+func TestInstallIdenticalIsLeftAlone(t *testing.T) {
+	i := newTools(t)
+	i.wantOK(t, "now", "install")
+	inode := i.inode(t)
+	i.wantOK(t, "is this plugin already", "install")
+	if i.inode(t) != inode {
+		t.Error("the file was replaced")
+	}
+	must(t, os.Chmod(i.target(), 0o644)) // identical, but nobody can execute it
+	i.wantOK(t, "now", "install")
+	i.wantOnly(t, read(t, i.plugin))
+}
+
+func TestInstallReplacesWhatIsThere(t *testing.T) {
+	i := newTools(t)
+	elsewhere := filepath.Join(t.TempDir(), "packaged")
+	for name, put := range map[string]func(){
+		"another plugin":      func() { write(t, i.target(), "#!/bin/sh\n", 0o755) },
+		"a link to a package": func() { write(t, elsewhere, "a package's", 0o755); must(t, os.Symlink(elsewhere, i.target())) },
+		"a link to the same": func() {
+			write(t, elsewhere, read(t, i.plugin), 0o755) // on the host it leads to somewhere else
+			must(t, os.Symlink(elsewhere, i.target()))
+		},
+		"a link to nowhere": func() { must(t, os.Symlink("/nowhere", i.target())) },
+	} {
+		put()
+		before, _ := os.ReadFile(elsewhere)
+		i.wantOK(t, "now", "install")
+		i.wantOnly(t, read(t, i.plugin))
+		if after, _ := os.ReadFile(elsewhere); !bytes.Equal(before, after) {
+			t.Errorf("%s: it was written through", name)
+		}
+		must(t, os.Remove(i.target()))
+	}
+}
+
+// A plugin that does not work never gets its name.
+func TestInstallVerifiesFirst(t *testing.T) {
+	i := newTools(t)
+	write(t, i.target(), "the old one", 0o755)
+	good := i.plugin
+	i.plugin = filepath.Join(t.TempDir(), "tap")
+	for _, c := range []struct{ content, says string }{
+		{"#!/bin/sh\necho no >&2; exit 3\n", "exit status 3; it said: no"},
+		{"#!/bin/sh\necho '{}'\n", "its answer to VERSION is not one"},
+		{read(t, good)[:1<<20], "run the plugin"}, // half of it
+		{read(t, filepath.Join(rootOf(t, "s390x"), "tap")), "another kind of processor"},
+	} {
+		write(t, i.plugin, c.content, 0o755)
+		i.wantError(t, c.says, "install")
+		i.wantOnly(t, "the old one")
+	}
+}
+
+func TestInstallSaysWhatIsWrong(t *testing.T) {
+	i := newTools(t)
+	i.wantError(t, "install or remove")
+	i.wantError(t, "install or remove", "erase")
+	i.wantError(t, "install or remove", "install", "remove")
+
+	elsewhere := i
+	elsewhere.dir = "/nowhere"
+	elsewhere.wantError(t, "is it the host's, mounted here?", "install")
+	elsewhere.wantError(t, "is it the host's, mounted here?", "remove")
+
+	none := i
+	none.plugin = "/nowhere/tap"
+	none.wantError(t, "read the plugin", "install")
+
+	must(t, os.Chown(i.dir, 1000, 1000)) // root without capabilities may not write there
+	must(t, os.Chmod(i.dir, 0o755))
+	i.wantError(t, "of user 1000, and this is user 0", "install")
+	must(t, os.Chown(i.dir, 0, 0))
+
+	must(t, os.Mkdir(i.target(), 0o755))
+	i.wantError(t, "put the plugin in its place", "install")
+	if got := files(t, i.dir); got != "" {
+		t.Errorf("left behind\n%s", got)
+	}
+}
+
+// A file system that forbids execution would fail every ADD.
+func TestInstallIntoNoexecFails(t *testing.T) {
+	i := newTools(t)
+	must(t, unix.Mount("tmpfs", i.dir, "tmpfs", unix.MS_NOEXEC, ""))
+	t.Cleanup(func() { must(t, unix.Unmount(i.dir, 0)) })
+	i.wantError(t, "mounted noexec", "install")
+	if got := files(t, i.dir); got != "" {
+		t.Errorf("left behind\n%s", got)
+	}
+}
+
+// After a power cut the name is of a whole file, old or new: what is renamed is on the
+// disk before, and the name after.
+func TestInstallWritesToTheDisk(t *testing.T) {
+	i := newTools(t)
+	trace := filepath.Join(t.TempDir(), "trace")
+	output(t, exec.Command("strace", "-f", "-y", "-e", "trace=fsync,/rename,execve", "-e", "signal=none", "-o", trace, i.installer, "-dir", i.dir, "install"))
+	var got []string
+	for line := range strings.Lines(read(t, trace)) {
+		if call := traced.FindStringSubmatch(line); call != nil && strings.Contains(line, i.dir) {
+			got = append(got, call[1])
+		}
+	}
+	if want := "fsync execve renameat fsync"; strings.Join(got, " ") != want {
+		t.Errorf("want %s\ngot  %s\n%s", want, got, read(t, trace))
+	}
+}
+
+// traced finds the call in a line of strace.
+var traced = regexp.MustCompile(`^[0-9]+ +([a-z0-9]+)\(`)
+
+func TestInstallSweepsWhatAKilledOneLeft(t *testing.T) {
+	i := newTools(t)
+	old, young := filepath.Join(i.dir, ".tap-install-1"), filepath.Join(i.dir, ".tap-install-2")
+	write(t, old, "half", 0o600)
+	must(t, os.Chtimes(old, time.Time{}, time.Now().Add(-2*time.Hour)))
+	write(t, young, "half", 0o600) // of one that is at work
+	write(t, filepath.Join(i.dir, ".tap"), "a stranger's", 0o600)
+	i.wantOK(t, "now", "install")
+	if got, want := files(t, i.dir), "-rw------- .tap \n-rw------- .tap-install-2 \n-rwxr-xr-x tap \n"; got != want {
+		t.Errorf("want\n%s\ngot\n%s", want, got)
+	}
+}
+
+func TestRemoveTakesOnlyThisPlugin(t *testing.T) {
+	i := newTools(t)
+	stranger := read(t, harness.Bin(t, "static")) // another Go program, a plugin too
+	write(t, i.target(), stranger, 0o755)
+	i.wantError(t, "is another plugin, and was left as it is", "remove")
+	i.wantOnly(t, stranger)
+	must(t, os.Remove(i.target()))
+
+	must(t, os.Symlink(i.plugin, i.target())) // a package's
+	i.wantError(t, "no regular file", "remove")
+	must(t, os.Remove(i.target()))
+
+	write(t, i.target(), read(t, anotherBuild(t)), 0o755)
+	i.wantOK(t, "is gone", "remove")
+}
+
+// With -wait it stays until it is told to go, and goes then at once.
+func TestInstallWaits(t *testing.T) {
+	i := newTools(t)
+	cmd := i.command("-wait", "install")
+	stdout, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	said := make([]byte, 200)
+	n, err := stdout.Read(said)
+	if err != nil || !strings.Contains(string(said[:n]), "is this plugin now") {
+		t.Errorf("%v: %s", err, said[:n])
+	}
+	i.wantOnly(t, read(t, i.plugin))
+	if state := read(t, "/proc/"+pid(cmd)+"/stat"); !strings.Contains(state, ") S ") {
+		t.Errorf("it does not sleep: %s", state)
+	}
+	must(t, cmd.Process.Signal(syscall.SIGTERM))
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("after SIGTERM: %v", err)
+	}
+	i.wantOnly(t, read(t, i.plugin)) // pods that run need it for their DEL
+}
