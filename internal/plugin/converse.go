@@ -110,7 +110,7 @@ func readArgs() (*netconf.Args, error) {
 		return args, types.NewError(types.ErrInvalidEnvironmentVariables,
 			fmt.Sprintf("%s needs %s", args.Command, strings.Join(missing, ", ")), "the runtime sets these environment variables")
 	}
-	if args.Path == "" { // is optional: plugins are sought where this one lies
+	if args.Path == "" && args.Command != "VERSION" { // is optional: plugins are sought where this one lies
 		self, err := os.Executable()
 		if err != nil {
 			return args, cniError(fmt.Errorf("CNI_PATH is not set, and the plugin does not know where it lies: %w", err))
