@@ -43,7 +43,7 @@ func runInMachine(t *testing.T, test, file string) {
 		t.Fatal(err)
 	}
 	scratch, verbose := t.TempDir(), os.Getenv("RUNTIME") == "verbose"
-	cmd := exec.Command(self, "-test.run=^"+test+"$", "-test.timeout=2m")
+	cmd := exec.Command(self, "-test.run=^"+test+"$", "-test.timeout=5m")
 	if verbose {
 		cmd.Args = append(cmd.Args, "-test.v")
 	}
@@ -73,7 +73,11 @@ func cgroupName(scratch string) string {
 func initialize() int {
 	goruntime.LockOSThread() // which alone enters the cgroup namespace; what it starts is in it as well
 	scratch := os.Getenv(scratchVar)
-	if err := errors.Join(makeMachine(scratch), enterOwnCgroups(cgroupName(scratch))); err != nil {
+	err := makeMachine(scratch)
+	if err == nil { // else its mounts might be the real machine's
+		err = enterOwnCgroups(cgroupName(scratch))
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "make the machine:", err)
 		return 1
 	}

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"io/fs"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -10,8 +11,8 @@ import (
 	"time"
 )
 
-// state is what an attachment can leave on a machine: devices, addresses, named namespaces, reservations, cached
-// results, mounts.
+// state is what an attachment or a runtime can leave on a machine: devices, addresses, named namespaces, reservations,
+// cached results, mounts, processes.
 type state []string
 
 // look reads the machine's state.
@@ -42,6 +43,16 @@ func look(t *testing.T) state {
 			return nil
 		})
 	}
+	processes, err := filepath.Glob("/proc/[0-9]*/comm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range processes {
+		name, err := os.ReadFile(file)
+		if err == nil { // else it has ended meanwhile
+			s = append(s, "process: "+strings.TrimSpace(string(name)))
+		}
+	}
 	return s
 }
 
@@ -57,8 +68,8 @@ func (s state) wantSame(t *testing.T) {
 	}
 }
 
-// differences lists what is more, and what is less. A mount that the machine was born with goes when somebody removes
-// the real machine's folder below it.
+// differences lists what is more, and what is less. Processes of before may end, and a mount that the machine was born
+// with goes when somebody removes the real machine's folder below it.
 func (s state) differences(after state) []string {
 	var list []string
 	for _, line := range after {
@@ -67,7 +78,8 @@ func (s state) differences(after state) []string {
 		}
 	}
 	for _, line := range s {
-		if !slices.Contains(after, line) && !strings.HasPrefix(line, "findmnt: ") {
+		mayGo := strings.HasPrefix(line, "findmnt: ") || strings.HasPrefix(line, "process: ")
+		if !mayGo && !slices.Contains(after, line) {
 			list = append(list, "taken away: "+line)
 		}
 	}
