@@ -10,26 +10,13 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
-	"path/filepath"
-
-	"golang.org/x/sys/unix"
 
 	"tap/test/measure"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C kills
-	err := run(ctx, flags())
-	switch {
-	case ctx.Err() != nil:
-		fmt.Fprintln(os.Stderr, "bench: interrupted; nothing was written")
-		os.Exit(130)
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
-	}
+	o := flags()
+	measure.Main("bench", func(ctx context.Context) error { return run(ctx, o) })
 }
 
 // options say how much is measured, and where the document goes.
@@ -58,25 +45,19 @@ func flags() options {
 }
 
 func run(ctx context.Context, o options) error {
-	if os.Geteuid() != 0 {
-		return errors.New("run as root: it makes network namespaces and devices")
-	}
 	if o.pairs < 1 {
 		return errors.New("-pairs must be at least 1")
 	}
-	if info, err := os.Stat(o.docs); err != nil || !info.IsDir() {
-		return fmt.Errorf("-docs %s is not a folder", o.docs)
-	}
-	self, err := os.Executable()
+	bin, err := measure.Programs(o.docs)
 	if err != nil {
-		return fmt.Errorf("find the programs: %w", err)
+		return err
 	}
 	// Beside the programs: on a disk as IPAM's store is in earnest, which /tmp often is not.
-	folder, err := os.MkdirTemp(filepath.Dir(self), "bench-")
+	folder, err := os.MkdirTemp(bin, "bench-")
 	if err != nil {
 		return fmt.Errorf("make a folder for the copies: %w", err)
 	}
-	found, err := measureAll(ctx, o, filepath.Dir(self), folder)
+	found, err := measureAll(ctx, o, bin, folder)
 	if err := errors.Join(err, os.RemoveAll(folder)); err != nil {
 		return err
 	}

@@ -9,27 +9,14 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
-	"path/filepath"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"tap/test/measure"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C kills
-	err := perform(ctx, flags())
-	switch {
-	case ctx.Err() != nil:
-		fmt.Fprintln(os.Stderr, "benchredirect: interrupted; nothing was written")
-		os.Exit(130)
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "benchredirect:", err)
-		os.Exit(1)
-	}
+	o := flags()
+	measure.Main("benchredirect", func(ctx context.Context) error { return perform(ctx, o) })
 }
 
 // options say how much is measured, and where the document goes.
@@ -55,20 +42,14 @@ func flags() options {
 }
 
 func perform(ctx context.Context, o options) error {
-	if os.Geteuid() != 0 {
-		return errors.New("run as root: it makes network namespaces and devices")
-	}
 	if o.rounds < 1 {
 		return errors.New("-rounds must be at least 1")
 	}
-	if info, err := os.Stat(o.docs); err != nil || !info.IsDir() {
-		return fmt.Errorf("-docs %s is not a folder", o.docs)
-	}
-	self, err := os.Executable()
+	bin, err := measure.Programs(o.docs)
 	if err != nil {
-		return fmt.Errorf("find the programs: %w", err)
+		return err
 	}
-	b := &bench{ctx: ctx, options: o, bin: filepath.Dir(self), out: measure.NewProgress(os.Stderr)}
+	b := &bench{ctx: ctx, options: o, bin: bin, out: measure.NewProgress(os.Stderr)}
 	found, err := b.measureAll()
 	if err := errors.Join(err, b.close()); err != nil {
 		return err
