@@ -98,8 +98,8 @@ bench-redirect: ## the data path of redirect mode beside others: docs/benchmarks
 	bin/benchredirect -docs docs $(BENCH)
 
 lint: bin/golangci-lint
-	bin/golangci-lint run ./...
-	for module in test test/dist packaging $(MODULES)/*; do (cd $$module && $(CURDIR)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...) || exit 1; done
+	bin/golangci-lint run --allow-parallel-runners ./...
+	for module in test test/dist packaging $(MODULES)/*; do (cd $$module && $(CURDIR)/bin/golangci-lint run --allow-parallel-runners --config $(CURDIR)/.golangci.yml ./...) || exit 1; done
 
 # The same bytes from the same source, wherever it lies: nothing of them tells when they were made.
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 315532800)

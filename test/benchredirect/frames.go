@@ -111,7 +111,12 @@ func (g *gauge) sendToGuest(n int) (time.Duration, int, error) {
 		}
 	}
 	took := time.Since(began)
-	arrived, err := g.drain()
+	arrived := 0
+	err := settle(n, func() (int, error) {
+		more, err := g.drain()
+		arrived += more
+		return arrived, err
+	})
 	return took, arrived, err
 }
 
@@ -127,8 +132,24 @@ func (g *gauge) sendFromGuest(n int) (time.Duration, int, error) {
 		}
 	}
 	took := time.Since(began)
-	after, err := g.received()
-	return took, int(after - before), err
+	arrived := 0
+	err = settle(n, func() (int, error) {
+		now, err := g.received()
+		arrived = int(now - before)
+		return arrived, err
+	})
+	return took, arrived, err
+}
+
+// settle counts until all of n frames have arrived. On a busy machine the kernel leaves
+// the last ones to a thread of its own.
+func settle(n int, count func() (int, error)) error {
+	for deadline := time.Now().Add(100 * time.Millisecond); ; time.Sleep(time.Millisecond) {
+		arrived, err := count()
+		if err != nil || arrived >= n || time.Now().After(deadline) {
+			return err
+		}
+	}
 }
 
 // drain reads the tap until there is nothing, and counts our frames.
