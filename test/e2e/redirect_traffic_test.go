@@ -25,7 +25,8 @@ func TestRedirectTraffic(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			c.first["mtu"] = c.mtu
 			chain := redirectChain(t, "1.1.0", c.first, owned(), m{"multiQueue": true})
-			mustShell(t, chain.host.Node, fmt.Sprintf("ip link set cni0 mtu %d", c.mtu)+"; ip addr add 2001:db8:88::1/64 dev cni0 nodad; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding")
+			mustShell(t, chain.host.Node, fmt.Sprintf("ip link set cni0 mtu %d", c.mtu)+`; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding; ip addr add 2001:db8:88::1/64 dev cni0 nodad
+				until ip -6 route show table local | grep -q "^anycast 2001:db8:88:: "; do sleep 0.01; done # the kernel's, in its own time`)
 			chain.before = chain.snapshot()
 			guest := startGuestOf(t, chain, c.queues, c.mtu)
 			for _, ip := range guest.addresses {
