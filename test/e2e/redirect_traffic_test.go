@@ -126,3 +126,21 @@ func wantStreams(t *testing.T, from, to *netns.Netns, address string, streams in
 	}
 	t.Log(out[strings.LastIndex(out, "- - -"):])
 }
+
+// An interface of another kind, which has no other end.
+func TestRedirectMacvlan(t *testing.T) {
+	h := &takeover{Host: harness.NewHost(t), t: t}
+	h.in(h.Node, "ip link add wire address "+nodeMAC+" up type veth peer name parent; ip link set parent up; "+
+		"ip link add link parent name eth0 address "+podMAC+" netns "+h.Pod.Path()+" type macvlan mode bridge")
+	h.sh("ip link set lo up; ip link set eth0 up")
+	h.address()
+	added := h.add(owned()).WantOK()
+	vm := h.guest()
+	h.wantAnswers(true)
+	sendIntact(t, h.Node, vm.NS, wired4)
+	sendIntact(t, vm.NS, h.Node, node6)
+	h.check(added, owned()).WantOK()
+	h.del().WantOK()
+	h.wantAsBefore()
+	h.wantAnswers(true)
+}

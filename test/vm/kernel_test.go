@@ -19,7 +19,7 @@ var programs = []string{"ip", "tc", "bridge", "ping", "unshare", "readlink", "se
 
 // modules that the tests need: this kernel has nearly everything as a module.
 var modules = []string{
-	"tun", "bridge", "veth", "ifb", "dummy", "8021q", "sch_tbf", "sch_ingress", "cls_bpf", "cls_u32", "cls_matchall", "act_mirred", "act_police", "sch_fq", "sch_prio",
+	"tun", "bridge", "veth", "macvlan", "ifb", "dummy", "8021q", "sch_tbf", "sch_ingress", "cls_bpf", "cls_u32", "cls_matchall", "act_mirred", "act_police", "sch_fq", "sch_prio",
 }
 
 // compile builds a test package as one static program.
