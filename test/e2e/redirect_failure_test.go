@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -114,17 +115,30 @@ func TestRedirectAnothersQdiscMadeMeanwhile(t *testing.T) {
 	h.wantAsBefore()
 }
 
+// The kernel gives up loading a program where a signal comes, of Go's scheduler for example.
+func TestRedirectProgramIsLoadedAgain(t *testing.T) {
+	h := newTakeover(t)
+	cmd := h.Command("ADD", "eth0", redirect(t))
+	strace(cmd, filepath.Join(t.TempDir(), "strace"), "-e", "trace=bpf", "-e", "inject=bpf:error=EAGAIN:when=1..3")
+	added := h.Finish(cmd).WantOK()
+	h.check(added).WantOK()
+}
+
 // A kernel that loads no programs.
 func TestRedirectWithoutBPF(t *testing.T) {
 	h := newTakeover(t)
-	for _, errno := range []string{"ENOSYS", "EPERM"} {
-		cmd := h.Command("ADD", "eth0", redirect(t))
+	without := func(errno string, cmd *exec.Cmd) harness.Got {
 		strace(cmd, filepath.Join(t.TempDir(), "strace"), "-e", "trace=bpf", "-e", "inject=bpf:error="+errno)
-		h.Finish(cmd).WantError(codeTakeOver, "load BPF program tap_redirect")
+		return h.Finish(cmd)
+	}
+	for _, errno := range []string{"ENOSYS", "EPERM", "EAGAIN"} {
+		without(errno, h.Command("ADD", "eth0", redirect(t))).WantError(codeTakeOver, "load BPF program tap_redirect")
 		h.wantAsBefore()
-		cmd = h.Command("STATUS", "", conf(t, m{"redirect": true}))
-		strace(cmd, filepath.Join(t.TempDir(), "strace"), "-e", "trace=bpf", "-e", "inject=bpf:error="+errno)
-		h.Finish(cmd).WantError(codeNotAvailable, "load BPF program tap_redirect")
+		without(errno, h.Command("STATUS", "", conf(t, m{"redirect": true}))).WantError(codeNotAvailable, "load BPF program tap_redirect")
+		added := h.add().WantOK()
+		without(errno, h.Command("CHECK", "eth0", h.WithPrev(redirect(t), added))).WantError(codeTakeOver, "load BPF program tap_redirect")
+		without(errno, h.Command("DEL", "eth0", redirect(t))).WantOK() // which needs none
+		h.wantAsBefore()
 	}
 }
 
