@@ -117,7 +117,7 @@ func TestRedirectAnothersQdiscMadeMeanwhile(t *testing.T) {
 	h := newTakeover(t)
 	got := h.held()
 	h.sh("tc qdisc add dev eth0 clsact")
-	got(t).WantError(codeTakeOver, `take over interface "eth0"`, "qdisc clsact")
+	got(t).WantError(codeTakeOver, `take over interface "eth0"`, "somebody else was faster", "qdisc clsact", "ADD again")
 	wantText(t, h.sh("tc qdisc"), "qdisc clsact ffff: dev eth0")
 	h.sh("tc qdisc del dev eth0 clsact")
 	h.wantAsBefore()
@@ -134,7 +134,7 @@ func TestRedirectTwoGuestsAtATime(t *testing.T) {
 			got := h.held()
 			other := m{"name": "second", "tapName": "vm1"}
 			added := h.add(other).WantOK()
-			got(t).WantError(codeTakeOver, `take over interface "eth0"`)
+			got(t).WantError(codeTakeOver, `take over interface "eth0"`, "somebody else was faster", "ADD again")
 			if _, there := h.Device("tap-eth0"); there {
 				t.Error("the loser left its tap")
 			}
