@@ -68,19 +68,21 @@ func tryLoad(name string, program []instruction) (int, error) {
 		license:          address(&license[0]),
 	}
 	copy(attr.name[:unix.BPF_OBJ_NAME_LEN-1], name)
-	for range loadAttempts - 1 {
-		fd, err := bpf(unix.BPF_PROG_LOAD, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
+	var fd int
+	var err error
+	for range maxAttempts {
+		fd, err = bpf(unix.BPF_PROG_LOAD, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
 		if !errors.Is(err, unix.EAGAIN) {
-			return fd, err
+			break
 		}
 	}
-	return bpf(unix.BPF_PROG_LOAD, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
+	return fd, err
 }
 
-// loadAttempts is how often a program is given to a verifier that a signal interrupted:
-// it answers EAGAIN, and the Go runtime sends signals to itself.
+// maxAttempts is how often a program is loaded. The kernel gives up verifying it where a
+// signal is pending, and Go's scheduler sends some to its own threads.
 // Source: Linux 6.12, kernel/bpf/verifier.c, do_check.
-const loadAttempts = 30
+const maxAttempts = 30
 
 // Tag is the kernel's hash of a program's instructions: equal programs have equal ones.
 type Tag [unix.BPF_TAG_SIZE]byte

@@ -114,7 +114,7 @@ func observe(conf *netconf.Config) (observation, error) {
 		return seen, err
 	}
 	if seen.wiring, err = observeWiring(conn, conf, seen.link); err != nil {
-		return seen, err
+		return seen, about(errTakeOver, err)
 	}
 	if seen.addresses, err = conn.Addresses(seen.link.Index); err != nil {
 		return seen, err

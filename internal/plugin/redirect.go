@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 
+	"golang.org/x/sys/unix"
+
 	"tap/internal/bpf"
 	"tap/internal/netconf"
 	"tap/internal/netdev"
@@ -161,6 +163,9 @@ func (t *tap) takeOver() error {
 		Limit:   inBytes(t.conf.Tap.Bandwidth.Egress),
 		Filters: t.target.wire.filters(t.conf.HookName(t.target.qdisc)),
 	})
+	if errors.Is(err, unix.EEXIST) {
+		err = fmt.Errorf("%w: %w", errMeanwhile, err)
+	}
 	if err != nil {
 		return about(errTakeOver, fmt.Errorf("take over interface %q: %w", t.conf.IfName, err))
 	}

@@ -78,6 +78,29 @@ func TestRedirectTapName(t *testing.T) {
 	}
 }
 
+// The longest names that there are fit into the names of the filters, or are hashed.
+func TestRedirectLongNames(t *testing.T) {
+	for _, length := range []int{107, 108, 200} {
+		gc := newGCHost(t)
+		gc.ContainerID = strings.Repeat("c", length)
+		h := &takeover{Host: gc.Host, t: t}
+		const ifName = "interface012345"
+		h.wire(ifName)
+		h.before = h.look()
+		network := m{"name": (gc.network + strings.Repeat("n", length))[:length]}
+		config := redirect(t, network, handed(m{"ips": []any{}, "routes": []any{}}))
+		added := h.Run("ADD", ifName, config).WantOK()
+		h.Run("CHECK", ifName, h.WithPrev(config, added)).WantOK()
+		gc.gc(network, known(gc.ContainerID, ifName)).WantOK()
+		h.Run("CHECK", ifName, h.WithPrev(config, added)).WantOK()
+		h.Run("DEL", ifName, config).WantOK()
+		h.wantAsBefore()
+		h.Run("ADD", ifName, config).WantOK()
+		gc.gc(network, known(gc.ContainerID, "eth0")).WantOK()
+		h.wantAsBefore()
+	}
+}
+
 // Each of a pod's networks may have a guest, and goes without the other.
 func TestRedirectTwoNetworks(t *testing.T) {
 	h := newTakeover(t)

@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -17,7 +18,6 @@ func TestRedirectRefusesTheInterface(t *testing.T) {
 		says                 []string
 	}{
 		{"none", "eth0", "ip link del eth0", []string{`interface "eth0"`, "no such interface", "a plugin before this one"}},
-		{"alternative name", "other", "ip link property add dev eth0 altname another", []string{`interface "other"`, "no such interface"}},
 		{"lo", "lo", "true", []string{`interface "lo"`, "no Ethernet frames"}},
 		{"tun", "tun0", "ip tuntap add tun0 mode tun", []string{`interface "tun0"`, "no Ethernet frames"}},
 	} {
@@ -96,36 +96,79 @@ func TestRedirectResultNotWrittenIsUndone(t *testing.T) {
 	}
 }
 
-// Somebody else makes his qdisc between our look and the take-over: it is left to him.
-// strace holds the plugin up after each ioctl, the last of which commits the tap.
-func TestRedirectAnothersQdiscMadeMeanwhile(t *testing.T) {
-	h := newTakeover(t)
-	const pause = 500 * time.Millisecond
-	cmd := h.Command("ADD", "eth0", redirect(t))
-	strace(cmd, filepath.Join(t.TempDir(), "strace"), "-e", "trace=ioctl", "-e", fmt.Sprintf("inject=ioctl:delay_exit=%d", pause.Microseconds()))
+// held is an ADD that has committed its tap, and takes the interface over in a moment:
+// strace holds the plugin up after each ioctl.
+func (h *takeover) held() func(testing.TB) harness.Got {
+	h.t.Helper()
+	const pause = time.Second
+	cmd := h.Command("ADD", "eth0", redirect(h.t))
+	strace(cmd, filepath.Join(h.t.TempDir(), "strace"), "-e", "trace=ioctl", "-e", fmt.Sprintf("inject=ioctl:delay_exit=%d", pause.Microseconds()))
 	got := h.Begin(cmd)
-	eventually(t, "the tap is committed", func() bool {
+	eventually(h.t, "the tap is committed", func() bool {
 		d, there := h.Device("tap-eth0")
 		return there && d.Details.Data.Persist
 	})
+	return got
+}
+
+// Somebody else makes his qdisc between our look and the take-over: it is left to him.
+func TestRedirectAnothersQdiscMadeMeanwhile(t *testing.T) {
+	t.Parallel()
+	h := newTakeover(t)
+	got := h.held()
 	h.sh("tc qdisc add dev eth0 clsact")
-	got(t).WantError(codeTakeOver, `take over interface "eth0"`, "qdisc clsact")
+	got(t).WantError(codeTakeOver, `take over interface "eth0"`, "somebody else was faster", "qdisc clsact", "ADD again")
 	wantText(t, h.sh("tc qdisc"), "qdisc clsact ffff: dev eth0")
 	h.sh("tc qdisc del dev eth0 clsact")
 	h.wantAsBefore()
 }
 
+// Another guest takes it over in that moment: one wins.
+func TestRedirectTwoGuestsAtATime(t *testing.T) {
+	for name, script := range map[string]string{"our qdisc": "true", "another's qdisc": "tc qdisc add dev eth0 clsact"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newTakeover(t)
+			h.sh(script)
+			h.before = h.look()
+			got := h.held()
+			other := m{"name": "second", "tapName": "vm1"}
+			added := h.add(other).WantOK()
+			got(t).WantError(codeTakeOver, `take over interface "eth0"`, "somebody else was faster", "ADD again")
+			if _, there := h.Device("tap-eth0"); there {
+				t.Error("the loser left its tap")
+			}
+			h.check(added, other).WantOK()
+			h.del(other).WantOK()
+			h.wantAsBefore()
+		})
+	}
+}
+
+// The kernel gives up loading a program where a signal comes, of Go's scheduler for example.
+func TestRedirectProgramIsLoadedAgain(t *testing.T) {
+	h := newTakeover(t)
+	cmd := h.Command("ADD", "eth0", redirect(t))
+	strace(cmd, filepath.Join(t.TempDir(), "strace"), "-e", "trace=bpf", "-e", "inject=bpf:error=EAGAIN:when=1..3")
+	added := h.Finish(cmd).WantOK()
+	h.check(added).WantOK()
+}
+
 // A kernel that loads no programs.
 func TestRedirectWithoutBPF(t *testing.T) {
 	h := newTakeover(t)
-	for _, errno := range []string{"ENOSYS", "EPERM"} {
-		cmd := h.Command("ADD", "eth0", redirect(t))
+	without := func(errno string, cmd *exec.Cmd) harness.Got {
 		strace(cmd, filepath.Join(t.TempDir(), "strace"), "-e", "trace=bpf", "-e", "inject=bpf:error="+errno)
-		h.Finish(cmd).WantError(codeTakeOver, "load BPF program tap_redirect")
+		return h.Finish(cmd)
+	}
+	for _, errno := range []string{"ENOSYS", "EPERM", "EAGAIN"} {
+		without(errno, h.Command("ADD", "eth0", redirect(t))).WantError(codeTakeOver, "load BPF program tap_redirect")
 		h.wantAsBefore()
-		cmd = h.Command("STATUS", "", conf(t, m{"redirect": true}))
-		strace(cmd, filepath.Join(t.TempDir(), "strace"), "-e", "trace=bpf", "-e", "inject=bpf:error="+errno)
-		h.Finish(cmd).WantError(codeNotAvailable, "load BPF program tap_redirect")
+		without(errno, h.Command("STATUS", "", conf(t, m{"redirect": true}))).WantError(codeNotAvailable, "load BPF program tap_redirect")
+		added := h.add().WantOK()
+		without(errno, h.Command("CHECK", "eth0", h.WithPrev(redirect(t), added))).WantError(codeTakeOver, "load BPF program tap_redirect")
+		without(errno, h.Command("DEL", "eth0", redirect(t))).WantOK() // which needs none
+		h.wantAsBefore()
 	}
 }
 

@@ -169,6 +169,25 @@ func TestRedirectReferenceAnothersIngress(t *testing.T) {
 	})
 }
 
+func TestRedirectReferenceCheck(t *testing.T) {
+	onBoth(t, func(t *testing.T, h *takeover, theirs bool) {
+		config := theirConf(t, oneAddress())
+		prev := h.WithPrev(config, h.Run("ADD", "eth0", config))
+		h.Run("CHECK", "eth0", prev).WantOK()
+		h.sh("ip link set eth0 mtu 1400")
+		got := h.Run("CHECK", "eth0", prev)
+		if theirs {
+			got.WantOK()
+		} else {
+			got.WantError(codeCheck, "MTU")
+		}
+		h.sh("ip link set eth0 mtu 1500; tc filter del dev eth0 ingress")
+		if got := h.Run("CHECK", "eth0", prev); got.Exit == 0 {
+			t.Error("CHECK does not miss the filter")
+		}
+	})
+}
+
 // A runtime that has no result calls DEL without one.
 func TestRedirectReferenceKilled(t *testing.T) {
 	onBoth(t, func(t *testing.T, h *takeover, theirs bool) {

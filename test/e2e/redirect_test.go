@@ -34,6 +34,13 @@ func newTakeoverOn(t *testing.T, host *harness.Host) *takeover {
 	t.Helper()
 	h := &takeover{Host: host, t: t}
 	h.wire("eth0")
+	h.address()
+	return h
+}
+
+// address gives both ends of the wire their addresses.
+func (h *takeover) address() {
+	h.t.Helper()
 	h.in(h.Node, "ip addr add "+node4+"/24 dev wire; ip addr add "+node6+"/64 dev wire nodad")
 	h.sh("ip addr add " + wired4 + "/24 dev eth0; ip addr add " + wired6 + "/64 dev eth0 nodad; ip route add default via " + node4)
 	for _, local := range []struct {
@@ -43,7 +50,6 @@ func newTakeoverOn(t *testing.T, host *harness.Host) *takeover {
 		h.in(local.ns, "until ip -6 route show table local | grep -q '^local "+local.address+" '; do sleep 0.01; done")
 	}
 	h.before = h.look()
-	return h
 }
 
 // wire makes an interface of that name in the pod, whose other end is "wire".

@@ -25,7 +25,8 @@ func TestRedirectTraffic(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			c.first["mtu"] = c.mtu
 			chain := redirectChain(t, "1.1.0", c.first, owned(), m{"multiQueue": true})
-			mustShell(t, chain.host.Node, fmt.Sprintf("ip link set cni0 mtu %d", c.mtu)+"; ip addr add 2001:db8:88::1/64 dev cni0 nodad; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding")
+			mustShell(t, chain.host.Node, fmt.Sprintf("ip link set cni0 mtu %d", c.mtu)+`; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding; ip addr add 2001:db8:88::1/64 dev cni0 nodad
+				until ip -6 route show table local | grep -q "^anycast 2001:db8:88:: "; do sleep 0.01; done # the kernel's, in its own time`)
 			chain.before = chain.snapshot()
 			guest := startGuestOf(t, chain, c.queues, c.mtu)
 			for _, ip := range guest.addresses {
@@ -124,4 +125,22 @@ func wantStreams(t *testing.T, from, to *netns.Netns, address string, streams in
 		t.Errorf("%d streams arrived, want %d:\n%s", got, streams, out)
 	}
 	t.Log(out[strings.LastIndex(out, "- - -"):])
+}
+
+// An interface of another kind, which has no other end.
+func TestRedirectMacvlan(t *testing.T) {
+	h := &takeover{Host: harness.NewHost(t), t: t}
+	h.in(h.Node, "ip link add wire address "+nodeMAC+" up type veth peer name parent; ip link set parent up; "+
+		"ip link add link parent name eth0 address "+podMAC+" netns "+h.Pod.Path()+" type macvlan mode bridge")
+	h.sh("ip link set lo up; ip link set eth0 up")
+	h.address()
+	added := h.add(owned()).WantOK()
+	vm := h.guest()
+	h.wantAnswers(true)
+	sendIntact(t, h.Node, vm.NS, wired4)
+	sendIntact(t, vm.NS, h.Node, node6)
+	h.check(added, owned()).WantOK()
+	h.del().WantOK()
+	h.wantAsBefore()
+	h.wantAnswers(true)
 }

@@ -21,7 +21,7 @@ var programs = []string{"ip", "tc", "bridge", "ping", "unshare", "readlink", "se
 
 // modules that the tests need: this kernel has nearly everything as a module.
 var modules = []string{
-	"tun", "bridge", "veth", "ifb", "dummy", "8021q", "sch_tbf", "sch_ingress", "cls_u32", "cls_matchall", "act_mirred", "act_police", "cls_bpf", "sch_fq", "sch_prio",
+	"tun", "bridge", "veth", "macvlan", "ifb", "dummy", "8021q", "sch_tbf", "sch_ingress", "cls_bpf", "cls_u32", "cls_matchall", "act_mirred", "act_police", "sch_fq", "sch_prio",
 }
 
 // compile builds a test package as one static program.
@@ -106,7 +106,7 @@ func testMachine(t *testing.T, packages ...string) *machine {
 // What the kernel has a part in; E2E in the environment chooses others. A machine under
 // emulation is too slow for those that measure, race, or try every combination.
 const (
-	here    = "^Test(Add|Del|Check|GC|Status|Attach|Routes|Guest|Port|VLAN|Bandwidth)"
+	here    = "^Test(Add|Del|Check|GC|Status|Attach|Routes|Guest|Port|VLAN|Bandwidth|Redirect(Check|Refuses|Result$|TapHas|AnothersFilters|DelGives))"
 	notHere = "KilledAtEachCall|AtAnyMoment|Rates|IsWhatWasAskedFor|OneDirection|Busy|BandwidthTraffic|UndoHangs|RightAfterExit|ByLibcni"
 )
 
