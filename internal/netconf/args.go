@@ -1,6 +1,7 @@
 package netconf
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -84,6 +85,9 @@ func (a *Args) decoded() (*stdin, error) {
 		return a.in, nil
 	}
 	in := &stdin{}
+	if len(bytes.TrimSpace(a.StdinData)) == 0 {
+		return nil, fmt.Errorf("%w: standard input is empty", ErrUndecodable)
+	}
 	if err := json.Unmarshal(a.StdinData, in); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUndecodable, err)
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // ErrUndecodable is in the chain of every error about input that is not JSON of the right shape.
-var ErrUndecodable = errors.New("undecodable")
+var ErrUndecodable = errors.New("read the configuration")
 
 // KeyError says which key of the configuration cannot be acted on.
 type KeyError struct {

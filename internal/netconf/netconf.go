@@ -122,8 +122,8 @@ func network(args *Args) (*stdin, *Config, error) {
 	}
 	if !absent(in.Plugins) { // its keys would be ignored, the owner among them
 		return nil, nil, &KeyError{
-			Key: "plugins", Value: clip(in.Plugins), Allowed: "one entry of that list, with cniVersion and name",
-			Err: errors.New("this is a list of networks' plugins, which a runtime takes apart"),
+			Key: "plugins", Value: clip(in.Plugins), Allowed: "one entry of that list, with the cniVersion and name of the file",
+			Err: errors.New("this is a whole conflist, of which a runtime (or cnitool) gives a plugin its own entry"),
 		}
 	}
 	if conf.Tap, err = in.tap(args); err != nil {
@@ -225,8 +225,11 @@ func (in *stdin) tap(args *Args) (Tap, error) {
 	if err = decode("allmulti", in.AllMulti, &t.AllMulti, "true or false"); err != nil {
 		return t, err
 	}
-	if t.Bandwidth, err = in.bandwidth(); err != nil || !t.Redirect {
+	if t.Bandwidth, err = in.bandwidth(); err != nil {
 		return t, err
+	}
+	if !t.Redirect {
+		return t, notRedirected(args)
 	}
 	return t, t.redirected(in, args)
 }

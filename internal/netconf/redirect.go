@@ -56,6 +56,31 @@ func (t *Tap) redirected(in *stdin, args *Args) error {
 	return err
 }
 
+// notRedirected refuses the CNI_ARGS that only redirect mode heeds, unless unknown ones
+// may pass: without its owner a tap is anybody's.
+func notRedirected(args *Args) error {
+	given, err := parseArgs(args)
+	if err != nil || given.IgnoreUnknown {
+		return err
+	}
+	for _, key := range []struct {
+		name  string
+		value types.UnmarshallableString
+	}{
+		{"TC_REDIRECT_TAP_NAME", given.TC_REDIRECT_TAP_NAME},
+		{"TC_REDIRECT_TAP_UID", given.TC_REDIRECT_TAP_UID},
+		{"TC_REDIRECT_TAP_GID", given.TC_REDIRECT_TAP_GID},
+	} {
+		if key.value != "" {
+			return &VarError{
+				Var: "CNI_ARGS", Value: clip([]byte(args.Args)), Err: fmt.Errorf("%s means something only with redirect", key.name),
+				Advice: "set redirect, or the keys tapName, owner and group of the configuration; IgnoreUnknown=1 lets it pass",
+			}
+		}
+	}
+	return nil
+}
+
 func orElse(id *uint32, otherwise uint32) *uint32 {
 	if id != nil {
 		return id
@@ -101,7 +126,7 @@ func (c *Config) chained() error {
 	}
 	if c.Tap.Redirect {
 		return &KeyError{
-			Key: "redirect", Value: "true", Allowed: "redirect in a later plugin of a chain",
+			Key: "redirect", Value: "true", Allowed: "redirect in a later plugin of a chain, behind the one that makes the interface",
 			Err: fmt.Errorf("no plugin before this one made an interface %q to be taken over", c.IfName),
 		}
 	}

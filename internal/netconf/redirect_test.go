@@ -23,7 +23,7 @@ func TestParseRedirectName(t *testing.T) {
 		{"15 bytes", "abcdefghijklmno", `"redirect": true`, "", "tap-" + hashText("abcdefghijklmno")[:11]},
 		{"key", "eth0", `"redirect": true, "tapName": "vm0"`, "", "vm0"},
 		{"CNI_ARGS", "eth0", `"redirect": true, "tapName": "vm0"`, "TC_REDIRECT_TAP_NAME=vm1", "vm1"},
-		{"not redirected", "eth0", `"redirect": false`, "TC_REDIRECT_TAP_NAME=vm1", "eth0"},
+		{"not redirected", "eth0", `"redirect": false`, "IgnoreUnknown=1;TC_REDIRECT_TAP_NAME=vm1", "eth0"},
 		{"null", "eth0", `"redirect": null`, "", "eth0"},
 	}
 	for _, tt := range tests {
@@ -54,7 +54,7 @@ func TestParseRedirectOwner(t *testing.T) {
 		{"keys", `"redirect": true, "owner": 5, "group": 6`, "", nil, 5, 6},
 		{"CNI_ARGS", `"redirect": true, "owner": 5, "group": 6`, "TC_REDIRECT_TAP_UID=0;TC_REDIRECT_TAP_GID=4294967294", nil, 0, 4294967294},
 		{"CNI_ARGS, one", `"redirect": true`, "TC_REDIRECT_TAP_GID=9", nil, none, 9},
-		{"CNI_ARGS without redirect", `"owner": 5`, "TC_REDIRECT_TAP_UID=9", nil, 5, none},
+		{"CNI_ARGS without redirect", `"owner": 5`, "IgnoreUnknown=1;TC_REDIRECT_TAP_UID=9", nil, 5, none},
 		{"tc-redirect-tap", `"args": {}`, "", runsAs, 7, 8},
 		{"tc-redirect-tap, keys", `"owner": 5`, "", runsAs, 5, 8},
 		{"tc-redirect-tap, CNI_ARGS, others among them", `"args": {}`, "FOO=bar;TC_REDIRECT_TAP_UID=9", runsAs, 9, 8},
@@ -112,6 +112,15 @@ func TestParseRedirectRefused(t *testing.T) {
 		_, err := Parse(redirectOf(`"redirect": "true"`, ""))
 		wantKeyError(t, err, "redirect", `"true"`, "true or false")
 	})
+	for _, cniArgs := range []string{"TC_REDIRECT_TAP_NAME=vm0", "TC_REDIRECT_TAP_UID=0", "TC_REDIRECT_TAP_GID=9"} {
+		t.Run(cniArgs+" without redirect", func(t *testing.T) {
+			_, err := Parse(redirectOf(`"redirect": false`, cniArgs))
+			var variable *VarError
+			if name, _, _ := strings.Cut(cniArgs, "="); !errors.As(err, &variable) || !strings.Contains(err.Error(), name+" means something only with redirect") {
+				t.Errorf("Parse\nwant a VarError that names %s\ngot  %v", name, err)
+			}
+		})
+	}
 	for _, cniArgs := range []string{
 		"TC_REDIRECT_TAP_NAME=a/b", "TC_REDIRECT_TAP_NAME=tap%d", "TC_REDIRECT_TAP_NAME=0123456789abcdef",
 		"TC_REDIRECT_TAP_UID=root", "TC_REDIRECT_TAP_UID=-1", "TC_REDIRECT_TAP_UID=4294967295", "TC_REDIRECT_TAP_GID=1.5", "FOO=bar",
