@@ -27,9 +27,9 @@ RUNTIME_PROGRAMS := $(DEMO_PROGRAMS) podman:podman runc:runc containerd:containe
 TEST_PROGRAMS := $(DEMO_PROGRAMS) unshare:util-linux strace:strace gcc:gcc,libc6-dev iperf3:iperf3
 DIST_PROGRAMS := $(DEMO_PROGRAMS) unshare:util-linux rpm:rpm qemu-s390x:qemu-user strace:strace
 
-.PHONY: build test faults vm-test runtime-test runtimes load demo bench bench-redirect lint dist dist-test tools neighbours clean
+.PHONY: build test faults vm-test runtime-test runtimes load demo bench bench-redirect lint dist dist-test tools neighbours clean help
 
-build: ## bin/tap, static
+build: ## bin/tap, static (the default)
 	$(GOBUILD) -ldflags '$(STRIPPED) -X main.buildVersion=$(VERSION)' -o bin/tap ./cmd/tap
 
 test: ## unit, race and end-to-end tests
@@ -97,7 +97,7 @@ bench-redirect: ## the data path of redirect mode beside others: docs/benchmarks
 	cd test && $(GOBUILD) -o ../bin/ ./guest ./benchredirect
 	bin/benchredirect -docs docs $(BENCH)
 
-lint: bin/golangci-lint
+lint: bin/golangci-lint ## golangci-lint, over every module
 	bin/golangci-lint run --allow-parallel-runners ./...
 	for module in test test/dist packaging $(MODULES)/*; do (cd $$module && $(CURDIR)/bin/golangci-lint run --allow-parallel-runners --config $(CURDIR)/.golangci.yml ./...) || exit 1; done
 
@@ -105,8 +105,10 @@ lint: bin/golangci-lint
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 315532800)
 
 dist: bin/nfpm ## bin/dist: tarballs, .deb, .rpm, an image, for every architecture
+	@[ ! -e .git ] || git rev-parse HEAD >/dev/null # a clone that git does not read would be dated and named wrongly
 	cd packaging && $(GOBUILD) -o ../bin/ .
-	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) bin/packaging -version $(VERSION)
+	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) bin/packaging -version '$(VERSION)'
+	@ls bin/dist
 
 dist-test: ## what dist makes, installed, used and removed
 	@test/root.sh
@@ -203,5 +205,8 @@ bin/golangci-lint: Makefile
 	$(call GOINSTALL,bin) github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 	@touch $@
 
-clean:
+clean: ## removes bin/
 	rm -rf bin
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-16s %s\n", $$1, $$2}' Makefile

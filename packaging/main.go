@@ -32,6 +32,10 @@ func main() {
 	flag.StringVar(&r.nfpm, "nfpm", "bin/nfpm", "the program nfpm")
 	flag.StringVar(&r.version, "version", "devel", "version")
 	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "make the packages: what does %q mean?\n", flag.Args())
+		os.Exit(2)
+	}
 	if err := r.make(); err != nil {
 		fmt.Fprintf(os.Stderr, "make the packages: %v\n", err)
 		os.Exit(1)
