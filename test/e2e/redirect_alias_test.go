@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"tap/test/harness"
 )
 
 // asRedirector has the host run the plugin under the name of the one that it replaces.
@@ -62,11 +64,7 @@ func TestRedirectUnderTheOtherNameCanBeOff(t *testing.T) {
 // The tap belongs to the user and the group that the plugin runs as, which need not be root.
 func TestRedirectUnderTheOtherNameAsAnotherUser(t *testing.T) {
 	h := newTakeover(t)
-	dir := t.TempDir()
-	for _, folder := range []string{dir, filepath.Dir(dir)} {
-		h.Must(os.Chmod(folder, 0o755))
-	}
-	program := filepath.Join(dir, "tc-redirect-tap")
+	program := filepath.Join(harness.OpenDir(t), "tc-redirect-tap")
 	h.Must(copyProgram(program, h.Plugin))
 	h.Plugin = program
 	as := func(verb string) *exec.Cmd {

@@ -13,7 +13,7 @@ func TestRedirectDelGivesTheInterfaceBack(t *testing.T) {
 		{name: "nothing happened"},
 		{name: "the tap is gone", script: "ip link del tap-eth0"},
 		{name: "the tap was renamed", script: "ip link set tap-eth0 down; ip link set tap-eth0 name vm0"},
-		{name: "the interface was renamed", script: renamed, after: "ip link set eth7 down; ip link set eth7 name eth0; ip link set eth0 up; ip route add default via " + node4},
+		{name: "the interface was renamed", script: renamed, after: "ip link set eth7 down; ip link set eth7 name eth0; ip link set eth0 up; ip -6 addr add " + wired6 + "/64 dev eth0 nodad; ip route add default via " + node4},
 		{name: "only what the interface receives", script: "ip link del tap-eth0; tc filter del dev eth0 egress"},
 		{name: "only what the interface sends", script: "ip link del tap-eth0; tc filter del dev eth0 ingress"},
 		{name: "only the tap", script: "tc qdisc del dev eth0 clsact"},
@@ -23,7 +23,6 @@ func TestRedirectDelGivesTheInterfaceBack(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			h := newTakeover(t)
-			h.sh("echo 1 >/proc/sys/net/ipv6/conf/eth0/keep_addr_on_down")
 			h.add(c.keys).WantOK()
 			h.sh(c.script)
 			h.Run("DEL", "eth0", conf(t, m{"redirect": true})).WantOK() // without prevResult, and what else there was

@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -50,18 +49,10 @@ func qemuArgs(t *testing.T, image, commandLine string) []string {
 	}
 }
 
-// file is a finished initramfs in a folder that an unprivileged user can enter, which t.TempDir is not.
+// file is a finished initramfs where an unprivileged QEMU finds it.
 func file(t *testing.T, r *initramfs.Initramfs) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "tap-vm-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) }) // of a test
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(dir, "initramfs")
+	path := filepath.Join(harness.OpenDir(t), "initramfs")
 	r.Write(path)
 	return path
 }

@@ -1,0 +1,21 @@
+package harness
+
+import (
+	"os"
+	"testing"
+)
+
+// OpenDir is a folder that an unprivileged user can enter, which t.TempDir is not, until
+// the test ends.
+func OpenDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "tap-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) }) // of a test
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
