@@ -126,6 +126,24 @@ func TestParseRedirectRefused(t *testing.T) {
 	}
 }
 
+// DEL tells the tap by its alias, in which its name is not: what ADD refused keeps nothing alive.
+func TestParseDelOfRedirectNeedsNoName(t *testing.T) {
+	for _, call := range []*Args{
+		redirectOf(`"redirect": true`, "FOO=bar"),
+		redirectOf(`"redirect": true`, "TC_REDIRECT_TAP_NAME=a/b"),
+		redirectOf(`"redirect": true, "tapName": "a/b"`, ""),
+		redirectOf(`"redirect": true, "tapName": 7`, ""),
+	} {
+		conf, err := ParseDel(call)
+		if err != nil || conf.Tap.Name != "" || conf.Alias() != "tap/vms/0123abcd/eth0/:redirect" {
+			t.Errorf("ParseDel of %s, %s\nwant no error, no name\ngot  %v, %+v", call.StdinData, call.Args, err, conf)
+		}
+	}
+	if _, err := ParseDel(redirectOf(`"redirect": "yes"`, "")); err == nil {
+		t.Error("ParseDel: redirect that is no bool\nwant an error\ngot  none")
+	}
+}
+
 func TestStatusOfRedirectHasNoName(t *testing.T) {
 	call := redirectOf(`"redirect": true`, "")
 	call.IfName = ""
