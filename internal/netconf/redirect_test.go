@@ -189,6 +189,9 @@ func TestHookName(t *testing.T) {
 		if got := IsHookName(tt.name); got != tt.hook {
 			t.Errorf("IsHookName(%q)\nwant %v\ngot  %v", tt.name, tt.hook, got)
 		}
+		if got, want := IsWireName(tt.name), tt.hook || tt.name == conf.Alias(); got != want {
+			t.Errorf("IsWireName(%q)\nwant %v\ngot  %v", tt.name, want, got)
+		}
 		if got := conf.IsHook(tt.name); got != tt.ours {
 			t.Errorf("IsHook(%q)\nwant %v\ngot  %v", tt.name, tt.ours, got)
 		}

@@ -70,7 +70,7 @@ func (t *target) look(conn *netdev.Conn, conf *netconf.Config) error {
 		return err
 	}
 	for _, f := range filters {
-		if netconf.IsHookName(f.Name) {
+		if netconf.IsWireName(f.Name) {
 			return fmt.Errorf("%w by %s", errTakenOver, f.Name)
 		}
 	}
