@@ -47,12 +47,21 @@ func linksIn(sandbox *netns.Sandbox) (*netdev.Conn, []*netdev.Link, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	links, err := conn.Links()
+	links, err := linksOf(conn, sandbox)
 	if err != nil {
 		conn.Close()
-		return nil, nil, about(errDevice, fmt.Errorf("namespace %s: %w", sandbox.Path(), err))
+		return nil, nil, err
 	}
 	return conn, links, nil
+}
+
+// linksOf lists the devices of the namespace of a socket.
+func linksOf(conn *netdev.Conn, sandbox *netns.Sandbox) ([]*netdev.Link, error) {
+	links, err := conn.Links()
+	if err != nil {
+		return nil, about(errDevice, fmt.Errorf("namespace %s: %w", sandbox.Path(), err))
+	}
+	return links, nil
 }
 
 // dialIn opens a route netlink socket in a namespace.
@@ -255,8 +264,8 @@ func (t *tap) deleteUnseen() error {
 
 // close lets go of the device; an uncommitted one vanishes.
 func (t *tap) close() {
-	if t.target != nil && t.target.wire != nil {
-		t.target.wire.close()
+	if t.target != nil {
+		t.target.close()
 	}
 	if t.conn != nil {
 		t.conn.Close()

@@ -63,8 +63,12 @@ func removeTap(conf *netconf.Config) error {
 		failed = append(failed, restoreTaken(conn, conf.IsHook))
 	}
 	for _, link := range links {
-		if isOurs(conf, link) || isEgress(conf, link) {
-			failed = append(failed, conn.Delete(link.Index))
+		if !isOurs(conf, link) && !isEgress(conf, link) {
+			continue
+		}
+		failed = append(failed, conn.Delete(link.Index))
+		if conf.Tap.Redirect {
+			failed = append(failed, restoreTaken(conn, conf.IsHook))
 		}
 	}
 	if err := errors.Join(failed...); err != nil {
