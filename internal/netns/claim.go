@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrClaimed: another process has the claim.
+// ErrClaimed is in the chain where another process has the claim.
 var ErrClaimed = errors.New("claimed by another process")
 
 // Claim is something in a network namespace that one process has at a time. It ends with

@@ -15,7 +15,6 @@ func TestRedirectRefusesTheInterface(t *testing.T) {
 		says                 []string
 	}{
 		{"none", "eth0", "ip link del eth0", []string{`interface "eth0"`, "no such interface", "a plugin before this one"}},
-		{"alternative name", "other", "ip link property add dev eth0 altname another", []string{`interface "other"`, "no such interface"}},
 		{"lo", "lo", "true", []string{`interface "lo"`, "no Ethernet frames"}},
 		{"tun", "tun0", "ip tuntap add tun0 mode tun", []string{`interface "tun0"`, "no Ethernet frames"}},
 	} {
