@@ -41,20 +41,6 @@ func refuseOwn(conf *netconf.Config, sandbox *netns.Sandbox) error {
 	return about(errNetns, err)
 }
 
-// linksIn opens a route netlink socket in a namespace, and lists the devices there.
-func linksIn(sandbox *netns.Sandbox) (*netdev.Conn, []*netdev.Link, error) {
-	conn, err := dialIn(sandbox)
-	if err != nil {
-		return nil, nil, err
-	}
-	links, err := linksOf(conn, sandbox)
-	if err != nil {
-		conn.Close()
-		return nil, nil, err
-	}
-	return conn, links, nil
-}
-
 // linksOf lists the devices of the namespace of a socket.
 func linksOf(conn *netdev.Conn, sandbox *netns.Sandbox) ([]*netdev.Link, error) {
 	links, err := conn.Links()

@@ -54,7 +54,7 @@ func collectIn(sandbox *netns.Sandbox, inventory *netconf.Inventory) error {
 		return err
 	}
 	defer conn.Close()
-	failed := []error{restoreTaken(conn, inventory.StaleHook)} // before the list: where an ADD has come to the interface, its tap is committed
+	failed := []error{restoreTaken(conn, inventory.StaleHook)}
 	links, err := linksOf(conn, sandbox)
 	if err != nil {
 		return errors.Join(append(failed, err)...)

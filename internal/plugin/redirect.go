@@ -287,8 +287,10 @@ func (t *taken) restore(conn *netdev.Conn, known bool) error {
 }
 
 // restoreTaken gives back every interface of a namespace that was taken over under such a
-// name. It is called before taps are deleted, and again after: an ADD that was under way may
-// have taken its interface over in between. One that does so later finds its tap gone.
+// name. It is called before taps are listed and deleted, and again after. So a verb beside
+// an ADD that is under way takes all of it away, or nothing: where an interface was taken
+// over, the tap is there to be listed; where that happens in between, the second call finds
+// it; and later ADD finds its tap gone.
 func restoreTaken(conn *netdev.Conn, ours func(name string) bool) error {
 	interfaces, err := findTaken(conn, ours)
 	failed := []error{err}

@@ -69,6 +69,20 @@ func TestRedirectTapDeletedMeanwhile(t *testing.T) {
 	h.wantAnswers(true)
 }
 
+// DEL takes nothing or all of an ADD that comes in between its looks at the interface and
+// for the tap.
+func TestRedirectAddedWhileDelLooks(t *testing.T) {
+	h := newTakeover(t)
+	looks := 0
+	h.heldAt(h.Command("DEL", "eth0", redirect(t)), func() { h.add().WantOK() }, func(p *harness.Point) bool {
+		if p.Number == unix.SYS_SENDTO && (p.NetlinkType() == unix.RTM_GETQDISC || p.NetlinkType() == unix.RTM_GETLINK) {
+			looks++
+		}
+		return looks == 2
+	}).WantOK()
+	h.wantAsBefore()
+}
+
 // An ADD that goes on after its runtime gave it up takes the interface over after DEL or GC
 // has looked at that, and before its tap goes.
 func TestRedirectTakenOverWhileTheTapIsDeleted(t *testing.T) {
