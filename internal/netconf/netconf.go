@@ -148,8 +148,8 @@ func network(args *Args) (*stdin, *Config, error) {
 }
 
 // ParseDel reads only what DEL acts on: a configuration that was changed for the
-// worse since ADD must not keep an attachment alive. An ipam or a tapName that
-// cannot be read is reported beside the Config and not instead of it; the Config is
+// worse since ADD must not keep an attachment alive. An ipam or a tapName that is
+// needed and cannot be read is reported beside the Config and not instead of it; the Config is
 // nil only where the attachment cannot be told. prevResult is no more than a hint.
 func ParseDel(args *Args) (*Config, error) {
 	in, conf, err := identify(args)
@@ -160,6 +160,9 @@ func ParseDel(args *Args) (*Config, error) {
 	var redirectErr, nameErr, ipamErr error
 	conf.Tap.Redirect, redirectErr = in.redirect(args)
 	conf.Tap.Name, nameErr = in.tapName(args, conf.Tap.Redirect)
+	if conf.Tap.Redirect && nameErr != nil { // its alias tells the tap, and the CNI_ARGS that ADD refused come again with DEL
+		conf.Tap.Name, nameErr = "", nil
+	}
 	conf.IPAM, ipamErr = in.ipamType()
 	return conf, errors.Join(redirectErr, nameErr, ipamErr)
 }

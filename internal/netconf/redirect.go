@@ -155,10 +155,17 @@ func (c *Config) IsHook(name string) bool {
 	return name == c.HookName(false) || name == c.HookName(true)
 }
 
-// IsHookName says whether a filter of that name is one of this plugin's, whoever's attachment it is.
+// IsHookName says whether a filter of that name is one of this plugin's on an interface, whoever's attachment it is.
 func IsHookName(name string) bool {
 	_, _, ok := splitAlias(name)
 	return ok && (strings.HasSuffix(name, hookField) || MadeQdisc(name))
+}
+
+// IsWireName says whether a filter of that name is one of this plugin's, on an interface
+// or on the tap of its guest.
+func IsWireName(name string) bool {
+	_, _, ok := splitAlias(name)
+	return IsHookName(name) || ok && strings.HasSuffix(name, redirectField)
 }
 
 // MadeQdisc says what was noted in the name of a filter.

@@ -135,6 +135,24 @@ func TestParseRedirectRefused(t *testing.T) {
 	}
 }
 
+// DEL tells the tap by its alias, in which its name is not: what ADD refused keeps nothing alive.
+func TestParseDelOfRedirectNeedsNoName(t *testing.T) {
+	for _, call := range []*Args{
+		redirectOf(`"redirect": true`, "FOO=bar"),
+		redirectOf(`"redirect": true`, "TC_REDIRECT_TAP_NAME=a/b"),
+		redirectOf(`"redirect": true, "tapName": "a/b"`, ""),
+		redirectOf(`"redirect": true, "tapName": 7`, ""),
+	} {
+		conf, err := ParseDel(call)
+		if err != nil || conf.Tap.Name != "" || conf.Alias() != "tap/vms/0123abcd/eth0/:redirect" {
+			t.Errorf("ParseDel of %s, %s\nwant no error, no name\ngot  %v, %+v", call.StdinData, call.Args, err, conf)
+		}
+	}
+	if _, err := ParseDel(redirectOf(`"redirect": "yes"`, "")); err == nil {
+		t.Error("ParseDel: redirect that is no bool\nwant an error\ngot  none")
+	}
+}
+
 func TestStatusOfRedirectHasNoName(t *testing.T) {
 	call := redirectOf(`"redirect": true`, "")
 	call.IfName = ""
@@ -179,6 +197,9 @@ func TestHookName(t *testing.T) {
 	} {
 		if got := IsHookName(tt.name); got != tt.hook {
 			t.Errorf("IsHookName(%q)\nwant %v\ngot  %v", tt.name, tt.hook, got)
+		}
+		if got, want := IsWireName(tt.name), tt.hook || tt.name == conf.Alias(); got != want {
+			t.Errorf("IsWireName(%q)\nwant %v\ngot  %v", tt.name, want, got)
 		}
 		if got := conf.IsHook(tt.name); got != tt.ours {
 			t.Errorf("IsHook(%q)\nwant %v\ngot  %v", tt.name, tt.ours, got)

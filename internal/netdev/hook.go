@@ -62,10 +62,6 @@ type Hooking struct {
 // limitHandle is that of a limit that [Conn.Hook] makes: "tp" in the upper half.
 const limitHandle = 't'<<24 | 'p'<<16
 
-// filterHandle makes a hook have one such filter: with a handle of the kernel's choice a
-// second one would be taken, and come first.
-const filterHandle = 't'<<8 | 'p'
-
 // Hook puts filters onto a device, behind all that are there, and with them what they
 // need: all in one message to the kernel, so that death comes before it or after it. After an
 // error part of it may be there: it says whether the qdisc may be, which it is not where
@@ -99,7 +95,7 @@ func (c *Conn) Hook(index int, h Hooking) (bool, error) {
 
 func newFilter(index int, f Filter) *nl.NetlinkRequest {
 	req := nl.NewNetlinkRequest(unix.RTM_NEWTFILTER, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK)
-	req.AddData(&nl.TcMsg{Ifindex: int32(index), Parent: uint32(f.Hook), Info: lastPriority<<16 | everyProtocol, Handle: filterHandle})
+	req.AddData(&nl.TcMsg{Ifindex: int32(index), Parent: uint32(f.Hook), Info: lastPriority<<16 | everyProtocol})
 	req.AddData(nl.NewRtAttr(nl.TCA_KIND, nl.ZeroTerminated("bpf")))
 	options := nl.NewRtAttr(nl.TCA_OPTIONS, nil)
 	options.AddRtAttr(bpfFD, nl.Uint32Attr(uint32(f.Program)))

@@ -41,18 +41,13 @@ func refuseOwn(conf *netconf.Config, sandbox *netns.Sandbox) error {
 	return about(errNetns, err)
 }
 
-// linksIn opens a route netlink socket in a namespace, and lists the devices there.
-func linksIn(sandbox *netns.Sandbox) (*netdev.Conn, []*netdev.Link, error) {
-	conn, err := dialIn(sandbox)
-	if err != nil {
-		return nil, nil, err
-	}
+// linksOf lists the devices of the namespace of a socket.
+func linksOf(conn *netdev.Conn, sandbox *netns.Sandbox) ([]*netdev.Link, error) {
 	links, err := conn.Links()
 	if err != nil {
-		conn.Close()
-		return nil, nil, about(errDevice, fmt.Errorf("namespace %s: %w", sandbox.Path(), err))
+		return nil, about(errDevice, fmt.Errorf("namespace %s: %w", sandbox.Path(), err))
 	}
-	return conn, links, nil
+	return links, nil
 }
 
 // dialIn opens a route netlink socket in a namespace.
@@ -255,8 +250,8 @@ func (t *tap) deleteUnseen() error {
 
 // close lets go of the device; an uncommitted one vanishes.
 func (t *tap) close() {
-	if t.target != nil && t.target.wire != nil {
-		t.target.wire.close()
+	if t.target != nil {
+		t.target.close()
 	}
 	if t.conn != nil {
 		t.conn.Close()

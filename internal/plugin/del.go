@@ -53,7 +53,7 @@ func removeTap(conf *netconf.Config) error {
 		return err
 	}
 
-	conn, links, err := linksIn(sandbox)
+	conn, err := dialIn(sandbox)
 	if err != nil {
 		return err
 	}
@@ -62,9 +62,15 @@ func removeTap(conf *netconf.Config) error {
 	if conf.Tap.Redirect { // the interface first: it leads to the tap
 		failed = append(failed, restoreTaken(conn, conf.IsHook))
 	}
+	links, err := linksOf(conn, sandbox)
+	failed = append(failed, err)
 	for _, link := range links {
-		if isOurs(conf, link) || isEgress(conf, link) {
-			failed = append(failed, conn.Delete(link.Index))
+		if !isOurs(conf, link) && !isEgress(conf, link) {
+			continue
+		}
+		failed = append(failed, conn.Delete(link.Index))
+		if conf.Tap.Redirect {
+			failed = append(failed, restoreTaken(conn, conf.IsHook))
 		}
 	}
 	if err := errors.Join(failed...); err != nil {

@@ -41,7 +41,7 @@ var (
 	errNotEthernet = errors.New("it has no Ethernet frames")
 	errOneHook     = errors.New("what it sends has no hook")
 	errTakenOver   = errors.New("taken over already")
-	errMeanwhile   = errors.New("somebody else was faster")
+	errMeanwhile   = errors.New("somebody else was at work on it at the same time")
 	errLimited     = errors.New("somebody else queues what it sends")
 	errIntruder    = errors.New("somebody else attached to the tap before its owner was set")
 	errDifferences = errors.New("not as it was made")
@@ -112,7 +112,7 @@ var verdicts = []struct {
 	{errNotEthernet, codeTakeOver, "the guest of a tap has an Ethernet card: redirect works with interfaces such as veth, macvlan and physical ones"},
 	{errOneHook, codeTakeOver, "redirect needs the qdisc clsact, which excludes the qdisc ingress; whoever made that one may use clsact instead, where its filters work as well"},
 	{errTakenOver, codeTakeOver, "an interface has one guest: DEL the attachment that the message names, or delete its filters (tc filter show dev INTERFACE ingress)"},
-	{errMeanwhile, codeTakeOver, "while the tap was made, somebody else put a qdisc or a guest onto the interface: ADD again, which goes well or tells whose it is"},
+	{errMeanwhile, codeTakeOver, mayTryAgain},
 	{errLimited, codeBandwidth, "bandwidth.egressRate of a tap with redirect is the interface's root qdisc: leave the limit to whoever made the one that is there"},
 	{bpf.ErrUnsupported, codeTakeOver, "redirect needs a kernel with CONFIG_BPF_SYSCALL"},
 	{ipam.ErrNotFound, codeIPAM, "install the IPAM plugin into one of the folders of CNI_PATH, which the message lists"},

@@ -49,18 +49,26 @@ func collectIn(sandbox *netns.Sandbox, inventory *netconf.Inventory) error {
 	if err != nil || own {
 		return err
 	}
-	conn, links, err := linksIn(sandbox)
+	conn, err := dialIn(sandbox)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	failed := []error{restoreTaken(conn, inventory.StaleHook)}
-	for _, link := range garbage(links, inventory) {
+	links, err := linksOf(conn, sandbox)
+	if err != nil {
+		return errors.Join(append(failed, err)...)
+	}
+	list := garbage(links, inventory)
+	for _, link := range list {
 		if err := conn.Delete(link.Index); err != nil {
 			failed = append(failed, about(errDevice, fmt.Errorf("namespace %s: %w", sandbox.Path(), err)))
 			continue
 		}
 		notice("GC removed %q from %s (alias %q)", link.Name, sandbox.Path(), link.Alias)
+	}
+	if len(list) > 0 {
+		failed = append(failed, restoreTaken(conn, inventory.StaleHook))
 	}
 	return errors.Join(failed...)
 }

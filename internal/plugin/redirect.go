@@ -9,6 +9,7 @@ import (
 	"tap/internal/bpf"
 	"tap/internal/netconf"
 	"tap/internal/netdev"
+	"tap/internal/netns"
 )
 
 // In redirect mode the guest takes over an interface that a plugin before us made: its
@@ -23,6 +24,7 @@ type target struct {
 	wire   *wire
 	hooked bool // takeOver was tried
 	made   bool // the hooks were made, and by us
+	claim  *netns.Claim
 }
 
 // findTarget finds the interface, and refuses one that cannot be taken over; nil where
@@ -42,13 +44,24 @@ func findTarget(conn *netdev.Conn, conf *netconf.Config) (*target, error) {
 	}
 	t := &target{Link: link, qdisc: true}
 	if err := t.look(conn, conf); err != nil {
+		t.close()
 		return nil, about(errTakeOver, fmt.Errorf("interface %q: %w", conf.IfName, err))
 	}
 	return t, nil
 }
 
-// look looks at what others have put onto the interface.
+// look looks at what others have put onto the interface. From here on no other ADD can
+// take it over: those of ours would not be told from those of an attachment that has the
+// same name, nor would the qdisc that both want to make.
 func (t *target) look(conn *netdev.Conn, conf *netconf.Config) error {
+	var err error
+	t.claim, err = netns.ClaimHere(fmt.Sprintf("tap/:interface/%d", t.Index))
+	if errors.Is(err, netns.ErrClaimed) {
+		return fmt.Errorf("%w: %w", errMeanwhile, err)
+	}
+	if err != nil {
+		return err
+	}
 	qdiscs, err := conn.Qdiscs()
 	if err != nil {
 		return err
@@ -72,11 +85,21 @@ func (t *target) look(conn *netdev.Conn, conf *netconf.Config) error {
 		return err
 	}
 	for _, f := range filters {
-		if netconf.IsHookName(f.Name) {
+		if netconf.IsWireName(f.Name) {
 			return fmt.Errorf("%w by %s", errTakenOver, f.Name)
 		}
 	}
 	return nil
+}
+
+// close lets go of the interface.
+func (t *target) close() {
+	if t.wire != nil {
+		t.wire.close()
+	}
+	if t.claim != nil {
+		t.claim.Close()
+	}
 }
 
 // hookQdisc is the one with hooks in both directions.
@@ -165,6 +188,9 @@ func (t *tap) takeOver() error {
 	})
 	if errors.Is(err, unix.EEXIST) {
 		err = fmt.Errorf("%w: %w", errMeanwhile, err)
+	}
+	if err == nil {
+		_, err = t.conn.LinkByIndex(t.link.Index) // a tap that was deleted since the commit leaves a dead interface
 	}
 	if err != nil {
 		return about(errTakeOver, fmt.Errorf("take over interface %q: %w", t.conf.IfName, err))
@@ -260,7 +286,11 @@ func (t *taken) restore(conn *netdev.Conn, known bool) error {
 	return about(errTakeOver, failed)
 }
 
-// restoreTaken gives back every interface of a namespace that was taken over under such a name.
+// restoreTaken gives back every interface of a namespace that was taken over under such a
+// name. It is called before taps are listed and deleted, and again after. So a verb beside
+// an ADD that is under way takes all of it away, or nothing: where an interface was taken
+// over, the tap is there to be listed; where that happens in between, the second call finds
+// it; and later ADD finds its tap gone.
 func restoreTaken(conn *netdev.Conn, ours func(name string) bool) error {
 	interfaces, err := findTaken(conn, ours)
 	failed := []error{err}

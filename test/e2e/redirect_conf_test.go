@@ -201,6 +201,7 @@ func TestRedirectContradictionsTouchNothing(t *testing.T) {
 			h := newTakeover(t)
 			h.Run("ADD", "eth0", redirect(t), "CNI_ARGS="+args).WantError(codeEnvironment, says)
 			h.wantAsBefore()
+			h.Run("DEL", "eth0", redirect(t), "CNI_ARGS="+args).WantOK() // or the container could not be deleted
 		})
 	}
 }

@@ -29,7 +29,9 @@ type Fault struct {
 	Children bool           // those of its children count instead of its own
 	FromMain bool           // only those of the plugin's main count, not those of the Go runtime's start
 
-	Only     func(*Point) bool // only those count for which it is true; it sees Pid, Number and Args
+	Meanwhile func() // called while the thread is held where it enters the call, which it then makes
+
+	Only     func(*Point) bool // only those count for which it is true
 	Patience time.Duration     // after which the command is killed; 0: two minutes
 }
 
@@ -234,8 +236,11 @@ func (tr *tracer) enter(thread int, point *Point) error {
 	if len(tr.fault.Calls) > 0 && !slices.Contains(tr.fault.Calls, point.Number) {
 		return nil
 	}
-	if tr.fault.Only != nil && !tr.fault.Only(point) {
-		return nil
+	if tr.fault.Only != nil {
+		point.read(thread)
+		if !tr.fault.Only(point) {
+			return nil
+		}
 	}
 	if tr.fault.N == 0 {
 		point.read(thread)
@@ -256,6 +261,12 @@ func (tr *tracer) enter(thread int, point *Point) error {
 
 // strike does what the fault says to a thread that enters a call.
 func (tr *tracer) strike(thread int, point *Point) error {
+	if tr.fault.Meanwhile != nil {
+		done := make(chan struct{})
+		go func() { defer close(done); tr.fault.Meanwhile() }() // this thread is in the node's namespace, and ptrace's
+		<-done
+		return nil
+	}
 	if tr.fault.Signal != 0 {
 		return unix.Kill(point.Pid, tr.fault.Signal) // it is stopped, and so is there
 	}

@@ -106,7 +106,7 @@ func testMachine(t *testing.T, packages ...string) *machine {
 // What the kernel has a part in; E2E in the environment chooses others. A machine under
 // emulation is too slow for those that measure, race, or try every combination.
 const (
-	here    = "^Test(Add|Del|Check|GC|Status|Attach|Routes|Guest|Port|VLAN|Bandwidth|Redirect(Check|Refuses|Result$|TapHas|TwoGuests|Anothers(Filters|Qdisc)|DelGives))"
+	here    = "^Test(Add|Del|Check|GC|Status|Attach|Routes|Guest|Port|VLAN|Bandwidth|Redirect(Check|Refuses|Result$|TapHas|BesideItself|Anothers(Filters|Qdisc)|DelGives))"
 	notHere = "KilledAtEachCall|AtAnyMoment|Rates|IsWhatWasAskedFor|OneDirection|Busy|BandwidthTraffic|UndoHangs|RightAfterExit|ByLibcni"
 )
 
