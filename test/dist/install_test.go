@@ -106,9 +106,19 @@ func TestInstallIdenticalIsLeftAlone(t *testing.T) {
 	if i.inode(t) != inode {
 		t.Error("the file was replaced")
 	}
-	must(t, os.Chmod(i.target(), 0o644)) // identical, but nobody can execute it
-	i.wantOK(t, "now", "install")
-	i.wantOnly(t, read(t, i.plugin))
+	for what, spoil := range map[string]func() error{ // its content is identical still
+		"nobody can execute it":   func() error { return os.Chmod(i.target(), 0o644) },
+		"everybody can change it": func() error { return os.Chmod(i.target(), 0o777) },
+		"it is somebody else's":   func() error { return os.Chown(i.target(), 1000, 0) },
+	} {
+		must(t, spoil())
+		i.wantOK(t, "now", "install")
+		i.wantOnly(t, read(t, i.plugin))
+		var stat unix.Stat_t
+		if err := unix.Stat(i.target(), &stat); err != nil || stat.Uid != 0 {
+			t.Errorf("%s: %v, of user %d", what, err, stat.Uid)
+		}
+	}
 }
 
 func TestInstallReplacesWhatIsThere(t *testing.T) {
@@ -212,12 +222,13 @@ var traced = regexp.MustCompile(`^[0-9]+ +([a-z0-9]+)\(`)
 
 func TestInstallSweepsWhatAKilledOneLeft(t *testing.T) {
 	i := newTools(t)
+	i.wantOK(t, "now", "install")
 	old, young := filepath.Join(i.dir, ".tap-install-1"), filepath.Join(i.dir, ".tap-install-2")
 	write(t, old, "half", 0o600)
 	must(t, os.Chtimes(old, time.Time{}, time.Now().Add(-2*time.Hour)))
 	write(t, young, "half", 0o600) // of one that is at work
 	write(t, filepath.Join(i.dir, ".tap"), "a stranger's", 0o600)
-	i.wantOK(t, "now", "install")
+	i.wantOK(t, "already", "install") // as a container that starts again
 	if got, want := files(t, i.dir), "-rw------- .tap \n-rw------- .tap-install-2 \n-rwxr-xr-x tap \n"; got != want {
 		t.Errorf("want\n%s\ngot\n%s", want, got)
 	}
@@ -252,8 +263,9 @@ func TestInstallWaits(t *testing.T) {
 		t.Errorf("%v: %s", err, said[:n])
 	}
 	i.wantOnly(t, read(t, i.plugin))
-	if state := read(t, "/proc/"+pid(cmd)+"/stat"); !strings.Contains(state, ") S ") {
-		t.Errorf("it does not sleep: %s", state)
+	must(t, stdout.(*os.File).SetReadDeadline(time.Now().Add(time.Second))) // for one that does not wait to end
+	if n, err := stdout.Read(said); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("it does not wait: %v: %s", err, said[:n])
 	}
 	must(t, cmd.Process.Signal(syscall.SIGTERM))
 	if err := cmd.Wait(); err != nil {
