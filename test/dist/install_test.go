@@ -189,14 +189,56 @@ func TestInstallSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// A file system that forbids execution would fail every ADD.
-func TestInstallIntoNoexecFails(t *testing.T) {
+// A file system that forbids execution would fail every ADD; one that is full takes half a file.
+func TestInstallIntoABadFileSystemFails(t *testing.T) {
+	for _, c := range []struct {
+		flags         uintptr
+		options, says string
+	}{
+		{unix.MS_NOEXEC, "", "mounted noexec"},
+		{0, "size=1m", "no space left on device"},
+		{unix.MS_RDONLY, "", "read-only file system"},
+	} {
+		i := newTools(t)
+		must(t, unix.Mount("tmpfs", i.dir, "tmpfs", c.flags, c.options))
+		t.Cleanup(func() { must(t, unix.Unmount(i.dir, 0)) })
+		i.wantError(t, c.says, "install")
+		if got := files(t, i.dir); got != "" {
+			t.Errorf("%s: left behind\n%s", c.says, got)
+		}
+	}
+}
+
+// Wherever it fails or is killed, the name is of a whole file, the old one or the new one;
+// only a killed one leaves something beside.
+func TestInstallStoppedAnywhereLeavesAWholeFile(t *testing.T) {
 	i := newTools(t)
-	must(t, unix.Mount("tmpfs", i.dir, "tmpfs", unix.MS_NOEXEC, ""))
-	t.Cleanup(func() { must(t, unix.Unmount(i.dir, 0)) })
-	i.wantError(t, "mounted noexec", "install")
-	if got := files(t, i.dir); got != "" {
-		t.Errorf("left behind\n%s", got)
+	newOne := read(t, i.plugin)
+	for _, c := range []struct {
+		call   string
+		filter []string // strace's
+		want   string
+	}{
+		{"fchmod", nil, "the old one"},
+		{"fsync", nil, "the old one"},
+		{"renameat", nil, "the old one"},
+		{"fsync", []string{"-P", i.dir}, newOne}, // the folder's
+	} {
+		for _, fault := range []string{"error=EIO", "signal=KILL"} {
+			write(t, i.target(), "the old one", 0o755)
+			cmd := exec.Command("strace", append(c.filter, "-f", "-q", "-o", "/dev/null", "-e", "inject="+c.call+":"+fault, i.installer, "-dir", i.dir, "install")...)
+			if out, err := cmd.CombinedOutput(); err == nil {
+				t.Errorf("%s, %s: no error: %s", c.call, fault, out)
+			}
+			if fault == "signal=KILL" {
+				beside, err := filepath.Glob(i.dir + "/.tap-install-*")
+				must(t, err)
+				for _, file := range beside {
+					must(t, os.Remove(file))
+				}
+			}
+			i.wantOnly(t, c.want)
+		}
 	}
 }
 
