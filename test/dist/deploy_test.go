@@ -177,6 +177,9 @@ func TestDeployExamplesWork(t *testing.T) {
 			host := harness.NewHost(t)
 			attach(t, host, config.(map[string]any), chosen[0])
 			command := strings.Join(pod.Spec.Containers[0].Command, "\n")
+			if name == "dpdk" && !strings.Contains(command, "--stats-period=") && !pod.Spec.Containers[0].Stdin {
+				t.Error("testpmd waits for enter, and ends at once where there is no input")
+			}
 			tap := tapName.FindStringSubmatch(command)[1]
 			several := multiple.MatchString(command)
 			user := int(*pod.Spec.SecurityContext.RunAsUser)
