@@ -43,6 +43,9 @@ func main() {
 }
 
 func (r *release) make() error {
+	if !usable.MatchString(r.version) {
+		return fmt.Errorf("version %q cannot be the tag of an image: want letters, digits, and _.- after the first: choose another (make dist VERSION=…)", r.version)
+	}
 	for _, path := range []*string{&r.source, &r.out, &r.nfpm} {
 		absolute, err := filepath.Abs(*path)
 		if err != nil {

@@ -6,6 +6,10 @@ import (
 	"time"
 )
 
+// usable is what an image's tag may be (OCI distribution specification 1.1, "Pulling manifests"),
+// which a file's name and an argument of the linker may be as well.
+var usable = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
+
 // described is what `git describe --tags --always --dirty` makes of a tag.
 var described = regexp.MustCompile(`^v?([0-9]+(?:\.[0-9]+)+)(?:-(.+?))??(?:-([0-9]+)-(g[0-9a-f]+))?(?:-(dirty))?$`)
 

@@ -1,9 +1,24 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
+
+// What could not be a tag, or a file's name, is refused before anything is made or removed.
+func TestMakeRefusesUnusableVersions(t *testing.T) {
+	for version, want := range map[string]bool{
+		"v1.2.0": true, "be817ce-dirty": true, "v1.2.0-rc.1-5-g0123abc": true,
+		"": false, "v1.2.0+5": false, "feature/x": false, "-v1": false, "v1 -X main.x": false, "..": false,
+	} {
+		r := release{version: version, out: t.TempDir(), nfpm: "/nowhere"}
+		t.Setenv("SOURCE_DATE_EPOCH", "no date") // what is refused next
+		if err := r.make(); strings.HasPrefix(err.Error(), "version ") == want {
+			t.Errorf("version %q: %v", version, err)
+		}
+	}
+}
 
 func TestPackageVersion(t *testing.T) {
 	for version, want := range map[string]string{

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -17,6 +18,9 @@ const name = "tap"
 // unfinished is the beginning of a name beside the plugin's that nobody calls.
 const unfinished = ".tap-install-"
 
+// pluginMode is that of a regular file that everybody may execute.
+const pluginMode = fs.FileMode(0o755)
+
 // install makes dir/tap the plugin, and says what it did. Runtimes may run the plugin
 // all the while: they find the old file or the new one, whole and open to nobody for
 // writing (else executing it would fail, ETXTBSY).
@@ -24,6 +28,9 @@ func install(plugin, dir string) (string, error) {
 	binary, err := os.ReadFile(plugin)
 	if err != nil {
 		return "", fmt.Errorf("read the plugin: %w", err)
+	}
+	if err := sweep(dir); err != nil {
+		return "", err
 	}
 	target := filepath.Join(dir, name)
 	same, err := identical(target, binary)
@@ -33,12 +40,9 @@ func install(plugin, dir string) (string, error) {
 	if same {
 		return target + " is this plugin already", nil
 	}
-	if err := sweep(dir); err != nil {
-		return "", err
-	}
 	beside, err := writeBeside(dir, binary)
 	if err != nil {
-		return "", fmt.Errorf("write into %s: %w; %s", dir, err, whose(dir))
+		return "", fmt.Errorf("write into %s: %w", dir, explain(err, dir))
 	}
 	defer os.Remove(beside) //nolint:errcheck // it is gone where all went well
 	if err := verify(beside); err != nil {
@@ -53,15 +57,19 @@ func install(plugin, dir string) (string, error) {
 	return target + " is this plugin now", nil
 }
 
-// identical says whether a file is the plugin, and can be executed by everybody. A link
-// is not: in a container it would be followed to somewhere else than on the host.
+// identical says whether a file is the plugin as an installer leaves it: executed by
+// everybody, written by nobody else. A link is not: in a container it would be followed
+// to somewhere else than on the host.
 func identical(path string, binary []byte) (bool, error) {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o555 != 0o555 || info.Size() != int64(len(binary)) {
+	if err != nil || info.Mode() != pluginMode || info.Size() != int64(len(binary)) {
 		return false, err
+	}
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok && stat.Uid != uint32(os.Geteuid()) {
+		return false, nil
 	}
 	there, err := os.ReadFile(path)
 	return bytes.Equal(there, binary), err
@@ -76,7 +84,7 @@ func writeBeside(dir string, binary []byte) (string, error) {
 	}
 	_, err = file.Write(binary)
 	if err == nil {
-		err = file.Chmod(0o755)
+		err = file.Chmod(pluginMode)
 	}
 	if err == nil {
 		err = file.Sync()

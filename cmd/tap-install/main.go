@@ -45,8 +45,13 @@ func run(args []string, end <-chan os.Signal) error {
 		return err
 	}
 	verb := map[string]func(plugin, dir string) (string, error){"install": install, "remove": remove}[flags.Arg(0)]
-	if verb == nil || flags.NArg() != 1 {
+	switch {
+	case flags.NArg() == 0:
 		return errors.New("what is to be done? install or remove; -h tells more")
+	case verb == nil:
+		return fmt.Errorf("%q: no such verb; install or remove; -h tells more", flags.Arg(0))
+	case flags.NArg() > 1:
+		return fmt.Errorf("%q behind %s: flags go before the verb, and nothing behind it; -h tells more", flags.Arg(1), flags.Arg(0))
 	}
 	done, err := verb(*plugin, *dir)
 	if err != nil {

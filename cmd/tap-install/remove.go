@@ -33,7 +33,7 @@ func remove(_, dir string) (string, error) {
 		return "", fmt.Errorf("%s is another plugin, and was left as it is", target)
 	}
 	if err := os.Remove(target); err != nil {
-		return "", fmt.Errorf("delete the plugin: %w; %s", err, whose(dir))
+		return "", fmt.Errorf("delete the plugin: %w", explain(err, dir))
 	}
 	if err := syncFolder(dir); err != nil {
 		return "", err

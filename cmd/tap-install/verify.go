@@ -22,6 +22,7 @@ func verify(plugin string) error {
 	cmd := exec.CommandContext(ctx, plugin)
 	cmd.Env = []string{"CNI_COMMAND=VERSION", "CNI_PATH=" + filepath.Dir(plugin)}
 	cmd.Stdin = strings.NewReader(`{"cniVersion": "1.1.0"}`)
+	cmd.WaitDelay = time.Second // for what holds its output, if it starts anything
 	out, err := cmd.Output()
 	advice := ""
 	var exit *exec.ExitError
@@ -41,6 +42,15 @@ func verify(plugin string) error {
 		return fmt.Errorf("run the plugin: its answer to VERSION is not one: %q", out)
 	}
 	return nil
+}
+
+// explain adds to a refusal what the folder is like. A file system that is full or read
+// only says so itself.
+func explain(err error, dir string) error {
+	if !errors.Is(err, fs.ErrPermission) && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return fmt.Errorf("%w; %s", err, whose(dir))
 }
 
 // whose says who may write into a folder, which root without capabilities may not

@@ -96,3 +96,66 @@ func TestDebLeavesALaterFileAlone(t *testing.T) {
 	m.run(removeDeb)
 	m.want("cmp /tools/packaging "+kubernetesPlugin+"; dpkg-divert --list '*/tap'", "")
 }
+
+// A link that leads nowhere is somebody's too: its target may come with a mount.
+func TestDebLeavesAStrangersLinkAlone(t *testing.T) {
+	m := newMachine(t)
+	m.run("mkdir -p /opt/cni/bin; ln -s /nowhere/tap " + kubernetesPlugin)
+	m.run(installDeb)
+	m.run("dpkg --install " + m.foreign("kubernetes-cni", "1.9", kubernetesPlugin, "one"))
+	m.want("readlink "+kubernetesPlugin, "/nowhere/tap\n")
+	m.run(removeDeb)
+	m.want("readlink "+kubernetesPlugin+"; dpkg-divert --list '*/tap'; ls /opt/cni/bin", "/nowhere/tap\ntap\n")
+}
+
+// Debian's folder under upstream's name as well: there is no second file, and nothing to say.
+func TestDebIntoOneFolderOfTwoNames(t *testing.T) {
+	m := newMachine(t)
+	m.run("mkdir -p /opt/cni /usr/lib/cni; ln -s /usr/lib/cni /opt/cni/bin")
+	m.run("dpkg --install " + m.foreign("containernetworking-plugins", "1.9", debianPlugin, "one"))
+	if says := m.run(installDeb + " 2>&1"); strings.Contains(says, "left as it is") {
+		t.Errorf("it says\n%s", says)
+	}
+	m.use(debianPlugin)
+	m.use(kubernetesPlugin)
+	m.run(removeDeb)
+	m.want("cat "+debianPlugin+"; ls /usr/lib/cni; dpkg-divert --list '*/tap'", "onetap\n")
+}
+
+// Whatever of dpkg's fails half way, what there was before is there again.
+func TestDebFailureChangesNothing(t *testing.T) {
+	m := newMachine(t)
+	// Packages that fail before they are unpacked, and while.
+	m.run(`
+		dpkg-deb --raw-extract /made/cni-plugin-tap_*_amd64.deb /scratch/failing
+		rm /scratch/failing/DEBIAN/conffiles # it is empty, which dpkg-deb does not build
+		cp -r /scratch/failing /scratch/taken
+		echo 'exit 1' >>/scratch/failing/DEBIAN/preinst
+		mkdir -p /scratch/taken/usr/bin
+		echo another >/scratch/taken/usr/bin/dpkg
+		cp -r /scratch/taken /scratch/rival
+		rm -r /scratch/rival/usr/lib /scratch/rival/DEBIAN/p*
+		sed -i 's/^Package: .*/Package: rival\nConflicts: cni-plugin-tap/' /scratch/rival/DEBIAN/control
+		for package in failing taken rival; do dpkg-deb --root-owner-group --build /scratch/$package /scratch/$package.deb; done`)
+	fails := func(install string) {
+		t.Helper()
+		before := m.plugins()
+		m.run("! " + install)
+		if after := m.plugins(); after != before {
+			t.Errorf("%s\nbefore\n%s\nafter\n%s", install, before, after)
+		}
+	}
+	m.run("dpkg --install " + m.foreign("kubernetes-cni", "1.9", kubernetesPlugin, "one"))
+	m.run("dpkg --install " + m.foreign("containernetworking-plugins", "1.9", debianPlugin, "two"))
+	fails("dpkg --install /scratch/failing.deb")
+	fails("dpkg --install /scratch/taken.deb")
+	m.run("echo a stranger >" + kubernetesPlugin + ".distrib") // so nothing can be put aside
+	fails(installDeb)
+	m.run("rm " + kubernetesPlugin + ".distrib")
+
+	m.run(installDeb)
+	fails("dpkg --install /scratch/failing.deb") // as an upgrade
+	fails("dpkg --install /scratch/taken.deb")
+	fails("dpkg --auto-deconfigure --install /scratch/rival.deb") // in its place
+	m.use(kubernetesPlugin)
+}

@@ -103,23 +103,26 @@ func TestDaemonSetHasTheLeastPrivilege(t *testing.T) {
 	}
 }
 
-// The image's container, as the DaemonSet's manifest has it, with a folder in the place
-// of the node's: deploy/base installs, deploy/remove takes away.
+// The image's container, as the DaemonSet's manifest has it: its root can only be read, and
+// a folder is in the place of the node's. deploy/base installs, deploy/remove takes away.
 func TestDaemonSetInstallsAndRemoves(t *testing.T) {
 	harness.NeedRoot(t)
 	root := rootOf(t, "amd64")
 	config, err := image(t, "amd64").ConfigFile()
 	must(t, err)
-	var node string
+	node := t.TempDir()
 	run := func(dir string) {
 		t.Helper()
 		pod := built(t, dir)["DaemonSet"].(*apps.DaemonSet).Spec.Template.Spec
-		node = filepath.Join(root, pod.Containers[0].VolumeMounts[0].MountPath)
-		must(t, os.MkdirAll(node, 0o755))
-		cmd := &exec.Cmd{
-			Path: config.Config.Entrypoint[0], Args: append(config.Config.Entrypoint, pod.Containers[0].Args...), Dir: "/",
-			SysProcAttr: &syscall.SysProcAttr{Chroot: root},
-		}
+		mountPoint := filepath.Join(root, pod.Containers[0].VolumeMounts[0].MountPath)
+		must(t, os.MkdirAll(mountPoint, 0o755))
+		cmd := exec.Command("unshare", append([]string{"--mount", "--propagation", "private", "sh", "-ec", `
+			mount --bind "$1" "$1"
+			mount --bind "$2" "$3"
+			mount -o remount,bind,ro "$1"
+			root=$1
+			shift 3
+			exec chroot "$root" "$@"`, "sh", root, node, mountPoint, config.Config.Entrypoint[0]}, pod.Containers[0].Args...)...)
 		cmd.Stderr = os.Stderr
 		stdout, err := cmd.StdoutPipe()
 		must(t, err)
@@ -174,6 +177,9 @@ func TestDeployExamplesWork(t *testing.T) {
 			host := harness.NewHost(t)
 			attach(t, host, config.(map[string]any), chosen[0])
 			command := strings.Join(pod.Spec.Containers[0].Command, "\n")
+			if name == "dpdk" && !strings.Contains(command, "--stats-period=") && !pod.Spec.Containers[0].Stdin {
+				t.Error("testpmd waits for enter, and ends at once where there is no input")
+			}
 			tap := tapName.FindStringSubmatch(command)[1]
 			several := multiple.MatchString(command)
 			user := int(*pod.Spec.SecurityContext.RunAsUser)

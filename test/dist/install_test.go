@@ -106,9 +106,19 @@ func TestInstallIdenticalIsLeftAlone(t *testing.T) {
 	if i.inode(t) != inode {
 		t.Error("the file was replaced")
 	}
-	must(t, os.Chmod(i.target(), 0o644)) // identical, but nobody can execute it
-	i.wantOK(t, "now", "install")
-	i.wantOnly(t, read(t, i.plugin))
+	for what, spoil := range map[string]func() error{ // its content is identical still
+		"nobody can execute it":   func() error { return os.Chmod(i.target(), 0o644) },
+		"everybody can change it": func() error { return os.Chmod(i.target(), 0o777) },
+		"it is somebody else's":   func() error { return os.Chown(i.target(), 1000, 0) },
+	} {
+		must(t, spoil())
+		i.wantOK(t, "now", "install")
+		i.wantOnly(t, read(t, i.plugin))
+		var stat unix.Stat_t
+		if err := unix.Stat(i.target(), &stat); err != nil || stat.Uid != 0 {
+			t.Errorf("%s: %v, of user %d", what, err, stat.Uid)
+		}
+	}
 }
 
 func TestInstallReplacesWhatIsThere(t *testing.T) {
@@ -156,7 +166,8 @@ func TestInstallSaysWhatIsWrong(t *testing.T) {
 	i := newTools(t)
 	i.wantError(t, "install or remove")
 	i.wantError(t, "install or remove", "erase")
-	i.wantError(t, "install or remove", "install", "remove")
+	i.wantError(t, "flags go before the verb", "install", "remove")
+	i.wantError(t, "flags go before the verb", "install", "-wait")
 
 	elsewhere := i
 	elsewhere.dir = "/nowhere"
@@ -179,14 +190,56 @@ func TestInstallSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// A file system that forbids execution would fail every ADD.
-func TestInstallIntoNoexecFails(t *testing.T) {
+// A file system that forbids execution would fail every ADD; one that is full takes half a file.
+func TestInstallIntoABadFileSystemFails(t *testing.T) {
+	for _, c := range []struct {
+		flags         uintptr
+		options, says string
+	}{
+		{unix.MS_NOEXEC, "", "mounted noexec"},
+		{0, "size=1m", "no space left on device"},
+		{unix.MS_RDONLY, "", "read-only file system"},
+	} {
+		i := newTools(t)
+		must(t, unix.Mount("tmpfs", i.dir, "tmpfs", c.flags, c.options))
+		t.Cleanup(func() { must(t, unix.Unmount(i.dir, 0)) })
+		i.wantError(t, c.says, "install")
+		if got := files(t, i.dir); got != "" {
+			t.Errorf("%s: left behind\n%s", c.says, got)
+		}
+	}
+}
+
+// Wherever it fails or is killed, the name is of a whole file, the old one or the new one;
+// only a killed one leaves something beside.
+func TestInstallStoppedAnywhereLeavesAWholeFile(t *testing.T) {
 	i := newTools(t)
-	must(t, unix.Mount("tmpfs", i.dir, "tmpfs", unix.MS_NOEXEC, ""))
-	t.Cleanup(func() { must(t, unix.Unmount(i.dir, 0)) })
-	i.wantError(t, "mounted noexec", "install")
-	if got := files(t, i.dir); got != "" {
-		t.Errorf("left behind\n%s", got)
+	newOne := read(t, i.plugin)
+	for _, c := range []struct {
+		call   string
+		filter []string // strace's
+		want   string
+	}{
+		{"fchmod", nil, "the old one"},
+		{"fsync", nil, "the old one"},
+		{"renameat", nil, "the old one"},
+		{"fsync", []string{"-P", i.dir}, newOne}, // the folder's
+	} {
+		for _, fault := range []string{"error=EIO", "signal=KILL"} {
+			write(t, i.target(), "the old one", 0o755)
+			cmd := exec.Command("strace", append(c.filter, "-f", "-q", "-o", "/dev/null", "-e", "inject="+c.call+":"+fault, i.installer, "-dir", i.dir, "install")...)
+			if out, err := cmd.CombinedOutput(); err == nil {
+				t.Errorf("%s, %s: no error: %s", c.call, fault, out)
+			}
+			if fault == "signal=KILL" {
+				beside, err := filepath.Glob(i.dir + "/.tap-install-*")
+				must(t, err)
+				for _, file := range beside {
+					must(t, os.Remove(file))
+				}
+			}
+			i.wantOnly(t, c.want)
+		}
 	}
 }
 
@@ -212,12 +265,13 @@ var traced = regexp.MustCompile(`^[0-9]+ +([a-z0-9]+)\(`)
 
 func TestInstallSweepsWhatAKilledOneLeft(t *testing.T) {
 	i := newTools(t)
+	i.wantOK(t, "now", "install")
 	old, young := filepath.Join(i.dir, ".tap-install-1"), filepath.Join(i.dir, ".tap-install-2")
 	write(t, old, "half", 0o600)
 	must(t, os.Chtimes(old, time.Time{}, time.Now().Add(-2*time.Hour)))
 	write(t, young, "half", 0o600) // of one that is at work
 	write(t, filepath.Join(i.dir, ".tap"), "a stranger's", 0o600)
-	i.wantOK(t, "now", "install")
+	i.wantOK(t, "already", "install") // as a container that starts again
 	if got, want := files(t, i.dir), "-rw------- .tap \n-rw------- .tap-install-2 \n-rwxr-xr-x tap \n"; got != want {
 		t.Errorf("want\n%s\ngot\n%s", want, got)
 	}
@@ -252,8 +306,9 @@ func TestInstallWaits(t *testing.T) {
 		t.Errorf("%v: %s", err, said[:n])
 	}
 	i.wantOnly(t, read(t, i.plugin))
-	if state := read(t, "/proc/"+pid(cmd)+"/stat"); !strings.Contains(state, ") S ") {
-		t.Errorf("it does not sleep: %s", state)
+	must(t, stdout.(*os.File).SetReadDeadline(time.Now().Add(time.Second))) // for one that does not wait to end
+	if n, err := stdout.Read(said); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("it does not wait: %v: %s", err, said[:n])
 	}
 	must(t, cmd.Process.Signal(syscall.SIGTERM))
 	if err := cmd.Wait(); err != nil {
