@@ -37,10 +37,11 @@ const (
 var (
 	errNoBridge    = errors.New("no such bridge in the namespace")
 	errNoFiltering = errors.New("vlan and vlanTrunk need a bridge that filters VLANs, and this one does not")
-	errNoInterface = errors.New("no such interface in the namespace")
+	errNoInterface = errors.New("no such interface")
 	errNotEthernet = errors.New("it has no Ethernet frames")
 	errOneHook     = errors.New("what it sends has no hook")
 	errTakenOver   = errors.New("taken over already")
+	errOwnAlready  = errors.New("this attachment has it already")
 	errMeanwhile   = errors.New("somebody else was at work on it at the same time")
 	errLimited     = errors.New("somebody else queues what it sends")
 	errIntruder    = errors.New("somebody else attached to the tap before its owner was set")
@@ -112,6 +113,7 @@ var verdicts = []struct {
 	{errNotEthernet, codeTakeOver, "the guest of a tap has an Ethernet card: redirect works with interfaces such as veth, macvlan and physical ones"},
 	{errOneHook, codeTakeOver, "redirect needs the qdisc clsact, which excludes the qdisc ingress; whoever made that one may use clsact instead, where its filters work as well"},
 	{errTakenOver, codeTakeOver, "an interface has one guest: DEL the attachment that the message names, or delete its filters (tc filter show dev INTERFACE ingress)"},
+	{errOwnAlready, codeTakeOver, "DEL it before it is added again; where the chain has two entries of tap with redirect, remove one"},
 	{errMeanwhile, codeTakeOver, mayTryAgain},
 	{errLimited, codeBandwidth, "bandwidth.egressRate of a tap with redirect is the interface's root qdisc: leave the limit to whoever made the one that is there"},
 	{bpf.ErrUnsupported, codeTakeOver, "redirect needs a kernel with CONFIG_BPF_SYSCALL"},

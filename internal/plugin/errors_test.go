@@ -77,6 +77,7 @@ func TestCNIErrorCodes(t *testing.T) {
 		{"interface without Ethernet", fmt.Errorf("interface %q: %w", "wg0", errNotEthernet), 110, "veth"},
 		{"qdisc ingress on the interface", about(errTakeOver, errOneHook), 110, "clsact"},
 		{"interface that has a guest", about(errTakeOver, errTakenOver), 110, "one guest"},
+		{"interface that has this guest", about(errTakeOver, errOwnAlready), 110, "two entries"},
 		{"root qdisc on the interface", about(errTakeOver, errLimited), 109, "egressRate"},
 		{"kernel without BPF", about(errTakeOver, bpf.ErrUnsupported), 110, "CONFIG_BPF_SYSCALL"},
 		{"filters refused", about(errTakeOver, cause), 110, "cls_bpf"},

@@ -33,19 +33,27 @@ func findTarget(conn *netdev.Conn, conf *netconf.Config) (*target, error) {
 	if !conf.Tap.Redirect {
 		return nil, nil
 	}
+	t, err := newTarget(conn, conf)
+	if err != nil {
+		return nil, about(errTakeOver, fmt.Errorf("take over interface %q in %s: %w", conf.IfName, conf.Netns, err))
+	}
+	return t, nil
+}
+
+func newTarget(conn *netdev.Conn, conf *netconf.Config) (*target, error) {
 	link, err := conn.LinkByName(conf.IfName)
 	switch {
 	case errors.Is(err, netdev.ErrNotFound):
-		return nil, fmt.Errorf("interface %q: %w", conf.IfName, errNoInterface)
+		return nil, errNoInterface
 	case err != nil:
-		return nil, about(errTakeOver, fmt.Errorf("interface %q: %w", conf.IfName, err))
+		return nil, err
 	case !link.Ethernet:
-		return nil, fmt.Errorf("interface %q: %w", conf.IfName, errNotEthernet)
+		return nil, errNotEthernet
 	}
 	t := &target{Link: link, qdisc: true}
 	if err := t.look(conn, conf); err != nil {
 		t.close()
-		return nil, about(errTakeOver, fmt.Errorf("interface %q: %w", conf.IfName, err))
+		return nil, err
 	}
 	return t, nil
 }
@@ -85,6 +93,9 @@ func (t *target) look(conn *netdev.Conn, conf *netconf.Config) error {
 		return err
 	}
 	for _, f := range filters {
+		if conf.IsHook(f.Name) {
+			return errOwnAlready
+		}
 		if netconf.IsWireName(f.Name) {
 			return fmt.Errorf("%w by %s", errTakenOver, f.Name)
 		}

@@ -41,9 +41,10 @@ func TestRedirectRefusesASecondGuest(t *testing.T) {
 			h.sh(script)
 			added := h.add().WantOK()
 			taken := h.look()
+			for _, again := range []harness.Got{h.add(), h.add(m{"tapName": "vm1"})} {
+				again.WantError(codeTakeOver, `take over interface "eth0"`, "this attachment has it already", "two entries of tap")
+			}
 			for _, second := range []harness.Got{
-				h.add(),
-				h.add(m{"tapName": "vm1"}),
 				h.Run("ADD", "eth0", redirect(t, m{"name": "second", "tapName": "vm1"})),
 				h.Run("ADD", "eth0", redirect(t, m{"tapName": "vm1"}), "CNI_CONTAINERID=container2"),
 				h.Run("ADD", "tap-eth0", redirect(t)), // whose frames are the guest's
