@@ -10,11 +10,11 @@ import (
 	"tap/test/harness"
 )
 
-// heard is what a capture has of frames that do not come from that MAC address, each kind once.
-func heard(c *harness.Capture, without string) []string {
+// heard is what a capture has of frames that do not come from these MAC addresses, each kind once.
+func heard(c *harness.Capture, without ...string) []string {
 	var kinds []string
 	for _, frame := range c.Frames() {
-		if from := net.HardwareAddr(frame[6:12]).String(); from != without {
+		if from := net.HardwareAddr(frame[6:12]).String(); !slices.Contains(without, from) {
 			if kind := kindOf(frame); !slices.Contains(kinds, kind) {
 				kinds = append(kinds, kind)
 			}

@@ -53,7 +53,7 @@ func TestRedirectSilencesThePod(t *testing.T) {
 			}
 			if c.guest {
 				h.wantAnswers(true)
-				if got := heard(inside, nodeMAC); got != nil {
+				if got := heard(inside, nodeMAC, otherMAC); got != nil {
 					t.Errorf("the guest heard of the pod %q", got)
 				}
 				vm.Stop()
@@ -170,7 +170,7 @@ func TestRedirectForwardsNothing(t *testing.T) {
 	if reaches() {
 		t.Error("the pod forwards beside the guest")
 	}
-	if got := heard(wire, ""); got != nil {
+	if got := heard(wire); got != nil {
 		t.Errorf("the pod forwards %q", got)
 	}
 }

@@ -21,13 +21,20 @@ func (h *Host) Capture(ns *netns.Netns, device string) *Capture {
 		unix.SetsockoptInt(w.fd, unix.SOL_PACKET, ignoreOutgoing, 1),
 		unix.SetsockoptInt(w.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 64<<20),
 	))
-	return &Capture{w}
+	c := &Capture{w}
+	c.until(0) // what the device sent while the socket did not ignore it yet
+	return c
 }
 
 // Frames are those that have come by now, and in a short while after.
 func (c *Capture) Frames() [][]byte {
 	c.wire.h.t.Helper()
-	const patience = 50 * time.Millisecond
+	return c.until(50 * time.Millisecond)
+}
+
+// until takes frames until none comes for that long.
+func (c *Capture) until(patience time.Duration) [][]byte {
+	c.wire.h.t.Helper()
 	var frames [][]byte
 	for {
 		ready, err := unix.Poll([]unix.PollFd{{Fd: int32(c.wire.fd), Events: unix.POLLIN}}, int(patience.Milliseconds()))
