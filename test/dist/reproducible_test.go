@@ -34,7 +34,7 @@ func TestDistWithoutGitIsDevel(t *testing.T) {
 	cmd := exec.Command("make", "-n", "dist")
 	cmd.Dir = copySource(t)
 	cmd.Env = append(os.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(cmd.Dir))
-	if commands := output(t, cmd); !strings.Contains(commands, "SOURCE_DATE_EPOCH=315532800 bin/packaging -version devel\n") {
+	if commands := output(t, cmd); !strings.Contains(commands, "SOURCE_DATE_EPOCH=315532800 bin/packaging -version 'devel'\n") {
 		t.Errorf("make dist would run\n%s", commands)
 	}
 }
