@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -213,23 +212,29 @@ func TestAddBandwidthNameTaken(t *testing.T) {
 }
 
 // What a killed ADD left goes by another hand, GC's for example, between the kernel's
-// refusal of the name and the look for who has it. strace holds the plugin up there.
+// refusal of the name and the look for who has it.
 func TestAddBandwidthLeftoverGoesMeanwhile(t *testing.T) {
 	host := harness.NewHost(t)
 	config := conf(t, limits(0, egressRate))
 	host.Run("ADD", "net1", config).WantOK()
 	egress := host.EgressDevice()
 	host.Exec("ip", "link", "del", "net1")
-	const pause = 300 * time.Millisecond
-	cmd := host.Command("ADD", "net1", config)
-	strace(cmd, filepath.Join(t.TempDir(), "strace"), "-e", "trace=sendto", "-e", fmt.Sprintf("inject=sendto:delay_exit=%d", pause.Microseconds()))
-	done := make(chan harness.Got)
-	go func() { done <- host.Finish(cmd) }()
-	eventually(t, "the device is up", func() bool { d, there := host.Device("net1"); return there && d.Up() })
-	time.Sleep(3 * pause / 2) // the next call but one looks
-	host.Exec("ip", "link", "del", egress)
-	added := (<-done).WantOK()
-	host.Run("CHECK", "net1", host.WithPrev(config, added)).WantOK()
+	refused := false
+	added := host.Trace(host.Command("ADD", "net1", config), harness.Fault{
+		N: 1, FromMain: true,
+		Meanwhile: func() { host.Exec("ip", "link", "del", egress) },
+		Only: func(p *harness.Point) bool {
+			if p.Number != unix.SYS_SENDTO {
+				return false
+			}
+			refused = refused || p.NetlinkType() == unix.RTM_NEWLINK
+			return refused && p.NetlinkType() == unix.RTM_GETLINK
+		},
+	})
+	if added.WantOK(); added.Struck == nil {
+		t.Fatal("it did not look for who has the name")
+	}
+	host.Run("CHECK", "net1", host.WithPrev(config, added.Got)).WantOK()
 }
 
 // The name is the lock; where the live device was renamed, its egress device is still not ours.
