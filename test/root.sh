@@ -1,6 +1,6 @@
 #!/bin/sh
-# Says at once, before anything is built, that root is needed.
+# root.sh TARGET: fails unless root, before anything is built.
 if [ "$(id -u)" != 0 ]; then
-	echo "run as root: network namespaces and devices are made" >&2
+	echo "make $1: run it as root: it makes network namespaces and devices. Without root: \`make check\` and \`make test\`" >&2
 	exit 1
 fi

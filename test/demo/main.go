@@ -1,7 +1,7 @@
 // Demo shows the plugin's main job on a real namespace: it makes a tap in a
 // pod as a runtime does, lets an unprivileged guest attach to it, moves traffic,
-// and takes everything down again. It needs root, and leaves nothing behind:
-// the namespaces live as long as this process, the rest is removed at the end.
+// and takes everything down again. It needs root, and leaves nothing behind,
+// however it ends: it runs on a machine of its own (package isolate).
 package main
 
 import (
@@ -13,16 +13,25 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"tap/test/isolate"
 )
 
 func main() {
+	if os.Geteuid() != 0 {
+		newScreen(os.Stdout).bad("run as root: it makes network namespaces and devices")
+		os.Exit(1)
+	}
+	os.Exit(isolate.Run(demonstrate))
+}
+
+func demonstrate() int {
 	// SIGPIPE: whoever read the output has gone.
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGPIPE)
 	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE) // still no reason to die before all is taken down
 	context.AfterFunc(ctx, stop)                         // a second Ctrl-C kills
-	status := run(ctx)
-	stop()
-	os.Exit(status)
+	defer stop()
+	return run(ctx)
 }
 
 func run(ctx context.Context) int {
@@ -40,9 +49,6 @@ func run(ctx context.Context) int {
 }
 
 func show(ctx context.Context, out *screen) error {
-	if os.Geteuid() != 0 {
-		return errors.New("run as root: it makes network namespaces and devices")
-	}
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find the programs: %w", err)

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"tap/test/harness"
+	"tap/test/isolate"
 )
 
 func TestMain(m *testing.M) {
@@ -19,7 +20,7 @@ func TestMain(m *testing.M) {
 		fmt.Println("not run: needs what make dist makes; make dist-test")
 		return
 	}
-	os.Exit(m.Run())
+	os.Exit(isolate.Run(m.Run))
 }
 
 // architectures, as Go calls them, with the program that runs theirs.

@@ -159,6 +159,7 @@ func TestGCRemovesOrphanedEgressDevices(t *testing.T) {
 
 // The folders may be anybody's.
 func TestGCPassesOverWhatIsNoNamespace(t *testing.T) {
+	harness.NeedRoot(t) // a user namespace cannot make device nodes
 	host := newGCHost(t)
 	hidden := harness.NewNetns(t) // reached by links and below folders only
 	stale := func(path string) {

@@ -5,10 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"tap/test/harness"
 )
@@ -68,12 +65,10 @@ func TestRedirectUnderTheOtherNameAsAnotherUser(t *testing.T) {
 	h.Must(copyProgram(program, h.Plugin))
 	h.Plugin = program
 	as := func(verb string) *exec.Cmd {
-		cmd := h.Command(verb, "eth0", conf(t, handed()))
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 64001, Gid: 64002}}
-		cmd.SysProcAttr.AmbientCaps = []uintptr{ // the last two to reach the namespace through our /proc/PID/fd
-			unix.CAP_NET_ADMIN, unix.CAP_SYS_ADMIN, unix.CAP_SYS_PTRACE, unix.CAP_DAC_READ_SEARCH,
-		}
-		return cmd
+		// The last two capabilities are for CNI_NETNS, which is in this process's /proc/PID/fd.
+		const capabilities = "+net_admin,+sys_admin,+sys_ptrace,+dac_read_search"
+		return under(h.Command(verb, "eth0", conf(t, handed())), openTun+`
+			exec setpriv --reuid 64001 --regid 64002 --clear-groups --inh-caps `+capabilities+" --ambient-caps "+capabilities+` "$0"`, "-m")
 	}
 	added := h.Finish(as("ADD")).WantOK()
 	if got, want := brief(h.MustDevice(tapOf(added))), "tap-eth0, 64001:64002, false, 1000, 1500"; got != want {

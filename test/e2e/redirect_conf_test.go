@@ -57,6 +57,7 @@ func brief(d harness.Device) string {
 // The tap's name is the same at every start, and for each interface another. A VM's
 // snapshot has it: these may never change.
 func TestRedirectTapName(t *testing.T) {
+	harness.NeedRoot(t) // its programs are BPF
 	for ifName, want := range map[string]string{
 		"eth0":            "tap-eth0",
 		"interface01":     "tap-interface01",
@@ -80,6 +81,7 @@ func TestRedirectTapName(t *testing.T) {
 
 // The longest names that there are fit into the names of the filters, or are hashed.
 func TestRedirectLongNames(t *testing.T) {
+	harness.NeedRoot(t) // its programs are BPF
 	for _, length := range []int{107, 108, 200} {
 		gc := newGCHost(t)
 		gc.ContainerID = strings.Repeat("c", length)

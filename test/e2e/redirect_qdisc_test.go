@@ -6,14 +6,14 @@ import (
 	"strings"
 	"testing"
 
-	"tap/test/harness"
+	"tap/test/isolate"
 )
 
 // The tap's root qdisc is set, and not net.core.default_qdisc. That is one for the whole
 // machine: it is changed where the machine is the tests' own (test/vm).
 func TestRedirectTapHasNoQueueingDiscipline(t *testing.T) {
 	h := newTakeover(t)
-	if harness.OwnMachine() {
+	if isolate.Whole() {
 		const path = "/proc/sys/net/core/default_qdisc"
 		before := readFile(t, path)
 		h.Must(os.WriteFile(path, []byte("fq"), 0))

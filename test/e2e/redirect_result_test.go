@@ -87,6 +87,7 @@ func TestRedirectResultAddresses(t *testing.T) {
 // redirectChain is a chain of a plugin that makes eth0, and ours.
 func redirectChain(t *testing.T, version string, first m, keys ...m) *chain {
 	t.Helper()
+	harness.NeedRoot(t) // its programs are BPF
 	return newChain(t, version, first, tapPlugin(append([]m{{"redirect": true, "mtu": nil}}, keys...)...))
 }
 

@@ -32,6 +32,7 @@ func newTakeover(t *testing.T) *takeover {
 
 func newTakeoverOn(t *testing.T, host *harness.Host) *takeover {
 	t.Helper()
+	harness.NeedRoot(t) // its programs are BPF
 	h := &takeover{Host: host, t: t}
 	h.wire("eth0")
 	h.address()

@@ -129,6 +129,7 @@ func wantStreams(t *testing.T, from, to *netns.Netns, address string, streams in
 
 // An interface of another kind, which has no other end.
 func TestRedirectMacvlan(t *testing.T) {
+	harness.NeedRoot(t) // its programs are BPF
 	h := &takeover{Host: harness.NewHost(t), t: t}
 	h.in(h.Node, "ip link add wire address "+nodeMAC+" up type veth peer name parent; ip link set parent up; "+
 		"ip link add link parent name eth0 address "+podMAC+" netns "+h.Pod.Path()+" type macvlan mode bridge")

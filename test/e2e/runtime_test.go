@@ -219,6 +219,7 @@ func TestExamples(t *testing.T) {
 				name = "vm0"
 			}
 			if strings.Contains(config, "redirect\"") {
+				harness.NeedRoot(t) // its programs are BPF
 				name = "tap-net1"
 			}
 			newRuntime(t, host).lifeCycle(t, config, func(result *current.Result) {

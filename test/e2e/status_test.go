@@ -37,6 +37,10 @@ func TestStatusOfIPAM(t *testing.T) {
 	host.Run("STATUS", "", fails(1)).WantOK()               // it does not know the version
 }
 
+// openTun is a script for a mount namespace of its own. It replaces /dev/net/tun by a node that everybody can open, as udev makes
+// it on ordinary hosts; the tests' machine has one for root only.
+const openTun = `mount -t tmpfs none /dev/net; mknod /dev/net/tun c 10 200; chmod 0666 /dev/net/tun`
+
 // under runs the plugin's command at the end of a shell script that takes
 // something away, in namespaces of the script's own.
 func under(cmd *exec.Cmd, script string, unshare ...string) *exec.Cmd {

@@ -29,11 +29,7 @@ func becomeUnprivileged(o *options, args []string) error {
 	return inOrder(
 		step{"make a mount namespace", func() error { return unix.Unshare(unix.CLONE_NEWNS) }},
 		step{"make its mounts private", func() error { return unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") }},
-		step{"mount a device folder", func() error {
-			return unix.Mount("guest", "/dev/net", "tmpfs", unix.MS_NOSUID|unix.MS_NOEXEC, "mode=0755")
-		}},
-		step{"make the device node", func() error { return unix.Mknod(tunPath, unix.S_IFCHR, int(unix.Mkdev(10, 200))) }},
-		step{"open it to everybody", func() error { return os.Chmod(tunPath, 0o666) }}, // mknod heeds the umask
+		step{"make the device accessible", makeAccessible},
 		step{"enter the network namespace", func() error { return enter(o.netns) }},
 		step{"get the parent death signal", func() error {
 			return prctl(unix.PR_GET_PDEATHSIG, uintptr(unsafe.Pointer(&deathSignal)))
@@ -58,6 +54,21 @@ func becomeUnprivileged(o *options, args []string) error {
 			return nil
 		}},
 		step{"execute " + self, func() error { return unix.Exec(self, argv, os.Environ()) }},
+	)
+}
+
+// makeAccessible replaces the device node by one that everybody may open, if it is not one.
+func makeAccessible() error {
+	const everybody = 0o666
+	if info, err := os.Stat(tunPath); err == nil && info.Mode().Perm() == everybody {
+		return nil // in a user namespace no node can be made
+	}
+	return inOrder(
+		step{"mount a device directory", func() error {
+			return unix.Mount("guest", "/dev/net", "tmpfs", unix.MS_NOSUID|unix.MS_NOEXEC, "mode=0755")
+		}},
+		step{"make the device node", func() error { return unix.Mknod(tunPath, unix.S_IFCHR, int(unix.Mkdev(10, 200))) }},
+		step{"set its mode", func() error { return os.Chmod(tunPath, everybody) }}, // whatever the umask is
 	)
 }
 

@@ -5,11 +5,10 @@ import (
 	"testing"
 )
 
-// OpenDir is a folder that an unprivileged user can enter, which t.TempDir is not, until
-// the test ends.
+// OpenDir makes a directory that an unprivileged user can enter, which t.TempDir is not. It is removed when the test ends.
 func OpenDir(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "tap-test-")
+	dir, err := os.MkdirTemp("", "tap-test-")
 	if err != nil {
 		t.Fatal(err)
 	}

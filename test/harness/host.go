@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"tap/test/isolate"
 	"tap/test/netns"
 )
 
@@ -32,13 +33,16 @@ type Host struct {
 	ContainerID string
 }
 
-// NewHost makes a host, gone at the end of the test. It skips unless root.
+// NewHost makes a host, gone at the end of the test. It skips the test if /dev/net/tun cannot be opened.
 func NewHost(t testing.TB) *Host {
 	t.Helper()
-	NeedRoot(t)
+	if !isolate.Inside() {
+		t.Fatal("the tests of this package are not on a machine of their own: call isolate.Run in TestMain")
+	}
+	NeedTun(t)
 	return &Host{
 		t: t, Node: NewNetns(t), Pod: NewNetns(t), Store: t.TempDir(),
-		Plugin: plugin(t), ContainerID: "container1",
+		Plugin: Plugin(t), ContainerID: "container1",
 	}
 }
 
@@ -49,8 +53,8 @@ func (h *Host) In(t testing.TB) *Host {
 	return &in
 }
 
-// plugin is the one under test: bin/tap, or what TAP_PLUGIN names.
-func plugin(t testing.TB) string {
+// Plugin returns the path of the plugin under test: bin/tap, or what TAP_PLUGIN names.
+func Plugin(t testing.TB) string {
 	if path := os.Getenv("TAP_PLUGIN"); path != "" {
 		return path
 	}

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"tap/test/isolate"
 )
 
 var (
@@ -23,11 +25,13 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	if *seed == 0 {
-		*seed = uint64(time.Now().UnixNano())
-	}
-	os.Exit(m.Run())
+	os.Exit(isolate.Run(func() int {
+		flag.Parse()
+		if *seed == 0 {
+			*seed = uint64(time.Now().UnixNano())
+		}
+		return m.Run()
+	}))
 }
 
 // random is a source of random numbers for one goroutine. The test tells the seed.

@@ -4,15 +4,20 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"tap/test/isolate"
 )
 
 const cgroupRoot = "/sys/fs/cgroup"
@@ -80,7 +85,7 @@ func enterOwnCgroups(name string) error {
 	if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil {
 		return fmt.Errorf("make a cgroup namespace: %w", err)
 	}
-	if err := mount("cgroups", cgroupRoot, "tmpfs", 0, "mode=0755"); err != nil {
+	if err := isolate.Mount("cgroups", cgroupRoot, "tmpfs", 0, "mode=0755"); err != nil {
 		return err
 	}
 	for _, h := range list {
@@ -98,12 +103,58 @@ func (h hierarchy) mount() error {
 	}
 	switch {
 	case h.controllers == "":
-		return mount("cgroup2", h.mounted, "cgroup2", 0, "")
+		return isolate.Mount("cgroup2", h.mounted, "cgroup2", 0, "")
 	case strings.HasPrefix(h.controllers, "name="):
-		return mount("cgroup", h.mounted, "cgroup", 0, "none,"+h.controllers)
+		return isolate.Mount("cgroup", h.mounted, "cgroup", 0, "none,"+h.controllers)
 	}
-	return mount("cgroup", h.mounted, "cgroup", 0, h.controllers)
+	return isolate.Mount("cgroup", h.mounted, "cgroup", 0, h.controllers)
 }
+
+// sweepVar makes this program a sweeper. It is a prefix of names of cgroups.
+const sweepVar = "RUNTIME_SWEEP"
+
+// startSweeper starts a process that removes the cgroups of the machines when this process has ended, also if it was killed. The
+// kernel, which removes all else of a machine, leaves them.
+func startSweeper() error {
+	r, w, err := os.Pipe() // its writing end stays open as long as this process lives
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	sweeper = w
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), sweepVar+"="+cgroupPrefix())
+	cmd.Stdin, cmd.Stderr = r, os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // signals to this process's group are not for it
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start the sweeper of cgroups: %w", err)
+	}
+	return nil
+}
+
+// sweeper is the pipe to the sweeper; the garbage collector would close it.
+var sweeper *os.File
+
+// sweep waits until the process that has started this one ends, and removes the cgroups whose names begin with the prefix.
+func sweep(prefix string) int {
+	_, _ = io.Copy(io.Discard, os.Stdin) // ends with that process; there is nothing to read
+	list, err := hierarchies()
+	for _, h := range list {
+		groups, globErr := filepath.Glob(filepath.Join(h.mounted, h.group, prefix+"*"))
+		err = errors.Join(err, globErr)
+		for _, group := range groups {
+			err = errors.Join(err, removeTree(group))
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "remove the cgroups:", err)
+		return 1
+	}
+	return 0
+}
+
+// cgroupPrefix returns the prefix of the names of this process's cgroups.
+func cgroupPrefix() string { return fmt.Sprintf("tap-%d-", os.Getpid()) }
 
 // removeCgroups removes the groups of that name, with all below. Their processes have ended.
 func removeCgroups(t *testing.T, name string) {
@@ -113,22 +164,30 @@ func removeCgroups(t *testing.T, name string) {
 		t.Error(err)
 	}
 	for _, h := range list {
-		var dirs []string
-		err := filepath.WalkDir(filepath.Join(h.mounted, h.group, name), func(path string, d fs.DirEntry, err error) error {
-			if err == nil && d.IsDir() {
-				dirs = append(dirs, path)
-			}
-			return err
-		})
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := removeTree(filepath.Join(h.mounted, h.group, name)); err != nil {
 			t.Error(err)
 		}
-		for _, dir := range slices.Backward(dirs) {
-			if err := removeCgroup(dir); err != nil {
-				t.Errorf("remove %s: %v", dir, err)
-			}
+	}
+}
+
+// removeTree removes a group and those below it, if there is one.
+func removeTree(group string) error {
+	var dirs []string
+	err := filepath.WalkDir(group, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			dirs = append(dirs, path)
+		}
+		return err
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	for _, dir := range slices.Backward(dirs) {
+		if failed := removeCgroup(dir); failed != nil {
+			err = errors.Join(err, fmt.Errorf("remove %s: %w", dir, failed))
 		}
 	}
+	return err
 }
 
 // removeCgroup gives the kernel the moment that it takes to forget the last process of a group.

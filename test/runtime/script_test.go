@@ -19,12 +19,16 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"tap/test/harness"
+	"tap/test/isolate"
 )
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if os.Getenv(stageVar) == stageInit {
-		os.Exit(initialize())
+	switch {
+	case os.Getenv(scriptVar) != "":
+		os.Exit(isolate.Run(m.Run, makeMachine))
+	case os.Getenv(sweepVar) != "":
+		os.Exit(sweep(os.Getenv(sweepVar)))
 	}
 	if os.Getenv("RUNTIME") == "" {
 		fmt.Println("only the documents are looked at; make runtime-test runs the scripts")
@@ -32,6 +36,11 @@ func TestMain(m *testing.M) {
 			fmt.Println(err)
 			os.Exit(1)
 		}
+		os.Exit(m.Run())
+	}
+	if err := startSweeper(); err != nil {
+		fmt.Println(err)
+		os.Exit(1)
 	}
 	os.Exit(m.Run())
 }

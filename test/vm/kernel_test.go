@@ -24,19 +24,6 @@ var modules = []string{
 	"tun", "bridge", "veth", "macvlan", "ifb", "dummy", "8021q", "sch_tbf", "sch_ingress", "cls_bpf", "cls_u32", "cls_matchall", "act_mirred", "act_police", "sch_fq", "sch_prio",
 }
 
-// compile builds a test package as one static program.
-func compile(t *testing.T, pkg string) string {
-	t.Helper()
-	out := filepath.Join(t.TempDir(), filepath.Base(pkg)+".test")
-	cmd := exec.Command("go", "test", "-c", "-o", out, pkg)
-	cmd.Dir = filepath.Join(harness.BinDir(t), "..", "test")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("compile %s: %v: %s", pkg, err, text)
-	}
-	return out
-}
-
 // program adds a program of this machine with its shared libraries.
 func program(r *initramfs.Initramfs, name string) {
 	path, err := exec.LookPath(name)
@@ -74,7 +61,7 @@ func tree(t *testing.T, r *initramfs.Initramfs, root string, wanted func(path st
 }
 
 // testMachine is a machine that has the compiled tests, the plugin, and what they run.
-func testMachine(t *testing.T, packages ...string) *machine {
+func testMachine(t *testing.T, tests ...string) *machine {
 	t.Helper()
 	r := initramfs.New(t, "testdata/kernel-init", modules...)
 	for _, name := range programs {
@@ -94,8 +81,8 @@ func testMachine(t *testing.T, packages ...string) *machine {
 		}
 		return false
 	})
-	for _, pkg := range packages {
-		r.Copy("/tests/"+filepath.Base(pkg), compile(t, pkg))
+	for _, name := range tests {
+		r.Copy("/tests/"+name, harness.Bin(t, "tests/"+name+".test"))
 	}
 	args := qemuArgs(t, file(t, r), "")
 	m := start(t, exec.Command(args[0], append(args[1:], "-m", "2048")...))
@@ -118,7 +105,7 @@ const kills = "^TestFaults$/^(ADD,_(layer_2|link|redirect_shared)|DEL,_redirect)
 // host's may lack: other versions of tun, of bridges and of tc. Then some hundred kills.
 func TestSecondKernel(t *testing.T) {
 	harness.NeedRoot(t)
-	m := testMachine(t, "./e2e", "./faults")
+	m := testMachine(t, "e2e", "faults")
 	const settings = "cd /src/test/e2e && TAP_BIN=/src/bin TAP_MACHINE=own CI=true "
 	if asked := os.Getenv("E2E"); asked != "" {
 		m.run(t, "", settings+"/tests/e2e -test.v -test.parallel 4 -test.run '"+asked+"'")

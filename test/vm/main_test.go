@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"os"
 	"testing"
+
+	"tap/test/isolate"
 )
 
 func TestMain(m *testing.M) {
@@ -15,5 +17,5 @@ func TestMain(m *testing.M) {
 		fmt.Println("not run: some minutes; make vm-test")
 		return
 	}
-	os.Exit(m.Run())
+	os.Exit(isolate.Run(m.Run))
 }

@@ -1,7 +1,11 @@
-package e2e
+// Package schema compares schema/tap.schema.json with the examples and with the built plugin. It needs no root.
+package schema
 
 import (
 	"encoding/json"
+	"maps"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -10,6 +14,16 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"tap/test/harness"
+)
+
+// m is a JSON object.
+type m = map[string]any
+
+// Codes that the plugin answers with; docs/errors.md explains them.
+const (
+	codeConfig = 7
+	codeNetns  = 8
+	codeIPAM   = 102
 )
 
 const schemaFile = "../../schema/tap.schema.json"
@@ -34,7 +48,7 @@ func decoded(t *testing.T, text string) any {
 	return value
 }
 
-func TestSchemaIsOne(t *testing.T) {
+func TestSchemaIsValid(t *testing.T) {
 	const draft = "https://json-schema.org/draft/2020-12/schema"
 	meta, err := jsonschema.NewCompiler().Compile(draft) // part of the module
 	if err != nil {
@@ -315,7 +329,9 @@ func TestSchemaIsStricterThanThePlugin(t *testing.T) {
 func wantVerdicts(t *testing.T, members string, schemaTakes, pluginTakes bool) {
 	t.Helper()
 	t.Run(members, func(t *testing.T) {
-		config := conf(t, decoded(t, "{"+members+"}").(m))
+		network := m{"cniVersion": "1.1.0", "name": "vms", "type": "tap"}
+		maps.Copy(network, decoded(t, "{"+members+"}").(m))
+		config := encoded(t, network)
 		err := schemaAt(t, "").Validate(decoded(t, config))
 		if schemaTakes != (err == nil) {
 			t.Errorf("the schema takes it: want %v, got %v", schemaTakes, err)
@@ -326,15 +342,23 @@ func wantVerdicts(t *testing.T, members string, schemaTakes, pluginTakes bool) {
 	})
 }
 
-// verdict is the plugin's about a configuration: ADD into a namespace that is not
-// there fails in any case, with codeConfig if it did not come so far.
+// verdict returns the plugin's error for a configuration. ADD into a namespace that does not exist fails in any case; it fails
+// with codeConfig if the configuration is refused.
 func verdict(t *testing.T, config string) harness.Error {
 	t.Helper()
-	host := harness.NewHost(t)
-	got := host.Run("ADD", "net1", config, "CNI_NETNS=/nowhere", "CNI_PATH="+filepath.Dir(host.Plugin)+":"+harness.BinDir(t))
+	plugin := exec.Command(harness.Plugin(t))
+	plugin.Stdin = strings.NewReader(config)
+	plugin.Env = []string{
+		"CNI_COMMAND=ADD", "CNI_CONTAINERID=container1", "CNI_NETNS=/nowhere", "CNI_IFNAME=net1",
+		"CNI_PATH=" + filepath.Dir(plugin.Path) + ":" + harness.BinDir(t),
+	}
+	out, err := plugin.Output()
+	if err == nil {
+		t.Fatalf("ADD succeeded: %s", out)
+	}
 	var e harness.Error
-	if err := json.Unmarshal([]byte(got.Stdout), &e); err != nil {
-		t.Fatalf("%v: %s", err, got.Stdout)
+	if err := json.Unmarshal(out, &e); err != nil {
+		t.Fatalf("%v: %s", err, out)
 	}
 	switch e.Code {
 	case codeNetns, codeConfig:
@@ -346,4 +370,22 @@ func verdict(t *testing.T, config string) harness.Error {
 		t.Errorf("code %d: %s; %s", e.Code, e.Msg, e.Details)
 	}
 	return e
+}
+
+func encoded(t *testing.T, value any) string {
+	t.Helper()
+	out, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
 }

@@ -1,4 +1,5 @@
-package e2e
+// Package docs checks the documentation. It needs no root.
+package docs
 
 import (
 	"path/filepath"

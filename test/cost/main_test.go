@@ -1,0 +1,10 @@
+package cost
+
+import (
+	"os"
+	"testing"
+
+	"tap/test/isolate"
+)
+
+func TestMain(m *testing.M) { os.Exit(isolate.Run(m.Run)) }

@@ -1,0 +1,110 @@
+// Guard runs a command from surroundings that differ from those in which most people work, and fails if the machine is different
+// afterwards: guard make test. It is for CI; it changes settings of the machine itself, and puts them back.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"tap/test/state"
+)
+
+func main() {
+	if len(os.Args) < 2 || os.Geteuid() != 0 {
+		fmt.Fprintln(os.Stderr, "usage, as root: guard COMMAND [ARGUMENT...]")
+		os.Exit(2)
+	}
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "guard:", err)
+		os.Exit(1)
+	}
+}
+
+func run(command []string) error {
+	restore, err := freshMachine()
+	if err != nil {
+		return errors.Join(err, restore())
+	}
+	return errors.Join(observe(command), restore())
+}
+
+// freshMachine makes the settings of the machine on which tests are known to have relied those of a fresh one. It returns the
+// way back, also with an error.
+func freshMachine() (func() error, error) {
+	var undo []func() error
+	restore := func() error {
+		var failed error
+		for _, back := range undo {
+			failed = errors.Join(failed, back())
+		}
+		return failed
+	}
+	const tun = "/dev/net/tun"
+	info, err := os.Stat(tun)
+	if err != nil {
+		return restore, err
+	}
+	undo = append(undo, func() error { return os.Chmod(tun, info.Mode().Perm()) })
+	if err := os.Chmod(tun, 0o600); err != nil {
+		return restore, err
+	}
+	for _, path := range []string{"/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv6/conf/all/forwarding"} {
+		before, err := os.ReadFile(path)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // no IPv6
+		}
+		if err != nil {
+			return restore, err
+		}
+		undo = append(undo, func() error { return os.WriteFile(path, before, 0) })
+		if err := os.WriteFile(path, []byte("0"), 0); err != nil {
+			return restore, err
+		}
+	}
+	return restore, nil
+}
+
+// observe runs the command and compares the machine before and after.
+func observe(command []string) error {
+	tmp, err := os.MkdirTemp("", "guard-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp) //nolint:errcheck // what is left in it is an error below
+	before, err := state.Read()
+	if err != nil {
+		return err
+	}
+	mark := fmt.Sprintf("TAP_GUARD=%d", os.Getpid())
+	unix.Umask(0o077)
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.Env = append(os.Environ(), mark, "TMPDIR="+tmp, "LANG=C.UTF-8", "TZ=Asia/Kathmandu")
+	failed := cmd.Run()
+	if failed != nil {
+		failed = fmt.Errorf("%s: %w", strings.Join(command, " "), failed)
+	}
+	return errors.Join(failed, unchanged(before, mark, tmp))
+}
+
+// unchanged returns an error that lists what is different from before.
+func unchanged(before state.State, mark, tmp string) error {
+	left, err := before.Await(mark)
+	if err != nil {
+		return err
+	}
+	files, err := filepath.Glob(filepath.Join(tmp, "*"))
+	for _, file := range files {
+		left = append(left, "left behind: "+file)
+	}
+	if len(left) > 0 {
+		err = errors.Join(err, fmt.Errorf("the machine is different from before:\n%s", strings.Join(left, "\n")))
+	}
+	return err
+}

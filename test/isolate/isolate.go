@@ -1,0 +1,173 @@
+// Package isolate gives a program of the tests a machine of its own, made of namespaces. What the program changes there
+// nobody else sees, and the kernel ends its processes and removes its mounts, namespaces and devices when the program ends,
+// however it ends: on success, on failure, on a signal, or with the process that started it.
+//
+// A machine looks like a fresh one (surroundings.go): nothing in /run, no named namespace, a network with lo alone, and a
+// node /dev/net/tun that only root can open.
+//
+// The program executes itself as the machine's first process, which starts it once more for the work:
+//
+//	outside     the program as it was started; waits
+//	└─ first    PID 1 of the machine: makes the surroundings, takes in orphans
+//	   └─ inside   does the work
+//
+// Without root the machine is made in a user namespace, if the kernel permits it (user.go).
+package isolate
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// stageVar is the environment variable that has the stage of a program, as drawn above.
+const stageVar = "TAP_MACHINE"
+
+const (
+	outside = ""
+	first   = "first"
+	inside  = "inside"
+	whole   = "own" // inside of a real machine that is there for the tests alone; test/vm sets it
+)
+
+// grace is how long the work has to end by itself after a signal.
+const grace = 5 * time.Second
+
+// Run calls work on a machine of its own, and returns its exit status. It is called first thing in main or TestMain. Each of
+// setup is called once in the first process, when the machine's surroundings are made and before work.
+func Run(work func() int, setup ...func() error) int {
+	switch stage := os.Getenv(stageVar); stage {
+	case outside:
+		return enter()
+	case first:
+		return initialize(setup)
+	case inside, whole:
+		return work()
+	default:
+		return fail(fmt.Errorf("unknown stage %s=%q", stageVar, stage))
+	}
+}
+
+// Inside reports whether this program is on a machine of its own, or on a whole one.
+func Inside() bool { stage := os.Getenv(stageVar); return stage == inside || stage == whole }
+
+// Whole reports whether this is a real machine that is there for the tests alone, so that they may change what all its
+// namespaces share.
+func Whole() bool { return os.Getenv(stageVar) == whole }
+
+// Command returns a command that executes this program on a machine of its own, with its arguments. The calling goroutine
+// must stay locked to its thread until the command has ended: the machine ends with that thread.
+func Command(args ...string) *exec.Cmd {
+	cmd := exec.Command("/proc/self/exe", args...)
+	cmd.Args[0] = os.Args[0]
+	cmd.Env = append(os.Environ(), stageVar+"="+first)
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS,
+		Pdeathsig:  syscall.SIGKILL,
+	}
+	return cmd
+}
+
+// enter makes the machine and waits for its end.
+func enter() int {
+	runtime.LockOSThread() // whose end the kernel takes for that of the process
+	if err := dieWithParent(); err != nil {
+		return fail(err)
+	}
+	if os.Geteuid() != 0 {
+		return fail(becomeRoot()) // returns only on failure
+	}
+	cmd := Command(os.Args[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	signals := catch()
+	if err := cmd.Start(); err != nil {
+		return fail(fmt.Errorf("make the machine's namespaces: %w", err))
+	}
+	go pass(signals, cmd.Process)
+	err := cmd.Wait()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return fail(fmt.Errorf("wait for the machine: %w", err))
+	}
+	return statusOf(cmd.ProcessState.Sys().(syscall.WaitStatus))
+}
+
+// initialize is the machine's first process. It becomes the parent of all orphans, and the machine ends with it.
+func initialize(setup []func() error) int {
+	runtime.LockOSThread() // a setup may change the thread; what it starts inherits that
+	for _, step := range append(surroundings(), setup...) {
+		if err := step(); err != nil {
+			return fail(fmt.Errorf("make the machine: %w", err))
+		}
+	}
+	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
+	cmd.Args[0] = os.Args[0]
+	cmd.Env = append(os.Environ(), stageVar+"="+inside)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	signals := catch()
+	if err := cmd.Start(); err != nil {
+		return fail(fmt.Errorf("start the work: %w", err))
+	}
+	go pass(signals, cmd.Process)
+	for {
+		var status unix.WaitStatus
+		pid, err := unix.Wait4(-1, &status, 0, nil)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return fail(fmt.Errorf("wait: %w", err))
+		case pid == cmd.Process.Pid:
+			return statusOf(syscall.WaitStatus(status))
+		}
+	}
+}
+
+// dieWithParent has the kernel end this process when its parent ends, so that nothing goes on without `go test` or make.
+func dieWithParent() error {
+	parent := os.Getppid()
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return fmt.Errorf("set the parent death signal: %w", err)
+	}
+	if os.Getppid() != parent {
+		return errors.New("the parent process has ended")
+	}
+	return nil
+}
+
+// catch catches the signals that ask a program to end.
+func catch() <-chan os.Signal {
+	signals := make(chan os.Signal, 3)
+	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	return signals
+}
+
+// pass passes signals on to the process, and kills it if it has not ended some time after the first. SIGINT is not passed on:
+// the terminal sends it to all processes.
+func pass(signals <-chan os.Signal, to *os.Process) {
+	for s := range signals {
+		if s != unix.SIGINT {
+			_ = to.Signal(s) // it may have ended
+		}
+		time.AfterFunc(grace, func() { _ = to.Kill() }) // likewise
+	}
+}
+
+// statusOf returns the exit status that a shell has for it.
+func statusOf(status syscall.WaitStatus) int {
+	if status.Signaled() {
+		return 128 + int(status.Signal())
+	}
+	return status.ExitStatus()
+}
+
+func fail(err error) int {
+	fmt.Fprintln(os.Stderr, "test machine:", err)
+	return 1
+}
