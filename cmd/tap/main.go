@@ -8,8 +8,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"tap/internal/plugin"
+	"tap/internal/cni"
 	"tap/internal/selinux"
+	"tap/internal/verb"
 )
 
 // buildVersion is set by the Makefile (-ldflags "-X main.buildVersion=…").
@@ -23,7 +24,8 @@ func main() {
 	if selinux.IsChild(os.Args) {
 		os.Exit(selinux.Child(os.Args))
 	}
-	if err := plugin.Converse(buildVersion); err != nil {
+	verbs := cni.Verbs{Add: verb.Add, Del: verb.Del, Check: verb.Check, Status: verb.Status, GC: verb.GC}
+	if err := cni.Main(buildVersion, verbs); err != nil {
 		os.Exit(1)
 	}
 }

@@ -11,12 +11,18 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/containernetworking/cni/pkg/types"
+
+	"tap/internal/cni"
 )
 
 // Errors of Find.
 var (
-	ErrNotFound = errors.New("no such executable in CNI_PATH")
-	ErrSelf     = errors.New("leads to this very plugin, which would run itself without end")
+	ErrNotFound = cni.Kind{Code: cni.CodeIPAM, Advice: "install the IPAM plugin into one of the folders of CNI_PATH, which the message lists"}.
+			New("no such executable in CNI_PATH")
+	ErrSelf = cni.Kind{Code: types.ErrInvalidNetworkConfig, Advice: "ipam.type must name an IPAM plugin such as host-local, static or dhcp"}.
+		New("leads to this very plugin, which would run itself without end")
 )
 
 // mark is in the environment of every IPAM plugin that we start. Whoever carries it

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/containernetworking/cni/pkg/types"
+
+	"tap/internal/cni"
 )
 
 // maxOutput bounds what a plugin may print, in bytes: a result has some hundred.
@@ -41,6 +43,26 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
+
+// CNI is the error's code and advice, for the runtime: the IPAM plugin's own, where it has one.
+func (e *Error) CNI() (uint, string) {
+	switch {
+	case errors.Is(e.Err, ErrBadResult):
+		return cni.CodeIPAM, "the IPAM plugin does not answer as the CNI specification demands"
+	case errors.Is(e.Err, ErrInterrupted):
+		return cni.CodeInterrupted, cni.MayTryAgain
+	case errors.Is(e.Err, ErrTimeLimit):
+		return cni.CodeIPAM, "the IPAM plugin hangs: find out what it waits for (a lock, a server that does not answer); its own words are on standard error, in the runtime's log"
+	}
+	code, advice := cni.CodeIPAM, "look for the IPAM plugin's own words on standard error, in the runtime's log"
+	if e.Reported != nil && e.Reported.Code != 0 {
+		code = e.Reported.Code
+	}
+	if e.Reported != nil && e.Reported.Details != "" {
+		advice = e.Reported.Details
+	}
+	return code, advice
+}
 
 // Del releases what ADD reserved.
 func (p *Plugin) Del(ctx context.Context, call Call) error {

@@ -57,6 +57,30 @@ func splitAlias(alias string) (network, attachment string, ok bool) { //nolint:n
 	return fields[1], fields[2] + "/" + fields[3], true
 }
 
+// Owns says whether an alias, or the name of a filter, is one of this attachment's,
+// whatever its configuration said when it was made.
+func (c *Config) Owns(alias string) bool {
+	network, attachment, ok := splitAlias(alias)
+	return ok && network == aliasField(c.Network) && attachment == attachmentFields(c.ContainerID, c.IfName)
+}
+
+// OwnsEgress says whether the device of that name and alias is the egress device of one
+// of this attachment's taps, or of one that has one of the aliases. One that was just
+// born has no alias: its name is that of a tap with today's keys, or with none.
+func (c *Config) OwnsEgress(name, alias string) bool {
+	if !isEgressOf(aliasField(c.Network), name) {
+		return false
+	}
+	return c.Owns("tap"+strings.TrimPrefix(alias, egressPrefix)) || alias == "" && (name == EgressName(c.attachment()) || name == EgressName(c.Alias()))
+}
+
+// IsRedirect says whether a tap of that alias is redirected to an interface.
+func IsRedirect(alias string) bool { return strings.HasSuffix(alias, redirectField) }
+
+func isEgressOf(networkField, name string) bool {
+	return len(name) == len(egressPrefix)+egressNetworkChars+egressTapChars && strings.HasPrefix(name, egressOfNetwork(networkField))
+}
+
 // The name of an egress device: "ifb", 25 bits that stand for the network and 35
 // that stand for the tap, 15 bytes in all. A device is born with a name, but
 // without an alias: by its name it is found although we were killed in between.
@@ -92,4 +116,19 @@ func hashText(s string) string {
 	h ^= h >> 33
 	digits := strconv.FormatUint(h>>4, 32)
 	return strings.Repeat("0", egressNetworkChars+egressTapChars-len(digits)) + digits
+}
+
+// Listed is the index of prevResult's entry for an interface of that name in this
+// attachment's namespace; -1: none. The last one counts: a plugin appends its own.
+func (c *Config) Listed(name string) int {
+	found := -1
+	if c.PrevResult == nil {
+		return found
+	}
+	for i, entry := range c.PrevResult.Interfaces {
+		if entry.Name == name && entry.Sandbox == c.Netns {
+			found = i
+		}
+	}
+	return found
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/containernetworking/cni/pkg/types"
 	"github.com/containernetworking/cni/pkg/version"
 )
 
@@ -41,6 +42,12 @@ func (e *VersionError) Error() string {
 		return fmt.Sprintf("incompatible CNI versions: the configuration has %q", e.Version)
 	}
 	return fmt.Sprintf("incompatible CNI versions: cniVersion %q of the configuration has no %s", e.Version, e.Command)
+}
+
+// CNI is as that of ErrUndecodable.
+func (e *VersionError) CNI() (uint, string) {
+	return types.ErrIncompatibleCNIVersion, fmt.Sprintf("the plugin knows %s; CHECK needs 0.4.0 or later, STATUS and GC need 1.1.0",
+		strings.Join(version.All.SupportedVersions(), ", "))
 }
 
 // Validate checks what every verb needs: names that the specification allows, and

@@ -3,13 +3,23 @@ package netconf
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/containernetworking/cni/pkg/types"
 )
 
 // ErrUndecodable is in the chain of every error about input that is not JSON of the right shape.
-var ErrUndecodable = errors.New("read the configuration")
+var ErrUndecodable error = undecodable("read the configuration")
+
+type undecodable string
+
+func (e undecodable) Error() string { return string(e) }
+
+// CNI is the error's code and advice, for the runtime. So have the others.
+func (e undecodable) CNI() (uint, string) {
+	return types.ErrDecodingFailure, "the configuration must be a JSON object as docs/configuration.md describes it"
+}
 
 // KeyError says which key of the configuration cannot be acted on.
 type KeyError struct {
@@ -28,6 +38,11 @@ func (e *KeyError) Error() string {
 
 func (e *KeyError) Unwrap() error { return e.Err }
 
+// CNI is as that of ErrUndecodable.
+func (e *KeyError) CNI() (uint, string) {
+	return types.ErrInvalidNetworkConfig, "allowed is " + e.Allowed
+}
+
 // VarError says which environment variable of the runtime cannot be acted on.
 type VarError struct {
 	Var, Value string
@@ -37,6 +52,9 @@ type VarError struct {
 
 func (e *VarError) Error() string { return fmt.Sprintf("%s=%q: %v", e.Var, e.Value, e.Err) }
 func (e *VarError) Unwrap() error { return e.Err }
+
+// CNI is as that of ErrUndecodable.
+func (e *VarError) CNI() (uint, string) { return types.ErrInvalidEnvironmentVariables, e.Advice }
 
 // clip keeps an error readable, and pretty-printed JSON on one line, whatever it quotes.
 func clip(value []byte) string {

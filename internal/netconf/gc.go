@@ -70,7 +70,7 @@ func (i *Inventory) StaleHook(name string) bool { return IsHookName(name) && i.S
 // Egress says whether the device of that name and alias is one that limits what
 // a guest of this network sends. One that was just born has no alias.
 func (i *Inventory) Egress(name, alias string) bool {
-	if len(name) != len(egressPrefix)+egressNetworkChars+egressTapChars || !strings.HasPrefix(name, egressOfNetwork(i.network)) {
+	if !isEgressOf(i.network, name) {
 		return false
 	}
 	return alias == "" || strings.HasPrefix(alias, egressPrefix+"/"+i.network+"/")

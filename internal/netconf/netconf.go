@@ -147,24 +147,22 @@ func network(args *Args) (*stdin, *Config, error) {
 	return in, conf, nil
 }
 
-// ParseDel reads only what DEL acts on: a configuration that was changed for the
-// worse since ADD must not keep an attachment alive. An ipam or a tapName that is
-// needed and cannot be read is reported beside the Config and not instead of it; the Config is
-// nil only where the attachment cannot be told. prevResult is no more than a hint.
+// ParseDel reads only what DEL acts on: name and ipam. No other key is needed to find what
+// ADD made. An ipam that cannot be read is reported beside the Config and not instead of
+// it; the Config is nil only where the attachment cannot be told. prevResult, redirect and
+// tapName are no more than hints, for what has no alias.
 func ParseDel(args *Args) (*Config, error) {
 	in, conf, err := identify(args)
 	if err != nil {
 		return nil, err
 	}
 	conf.PrevResult, conf.PrevResultErr = in.prevResult()
-	var redirectErr, nameErr, ipamErr error
-	conf.Tap.Redirect, redirectErr = in.redirect(args)
-	conf.Tap.Name, nameErr = in.tapName(args, conf.Tap.Redirect)
-	if conf.Tap.Redirect && nameErr != nil { // its alias tells the tap, and the CNI_ARGS that ADD refused come again with DEL
-		conf.Tap.Name, nameErr = "", nil
+	conf.Tap.Redirect, _ = in.redirect(args)
+	if conf.Tap.Name, err = in.tapName(args, conf.Tap.Redirect); err != nil && conf.Tap.Redirect {
+		conf.Tap.Name = "" // not the interface's
 	}
-	conf.IPAM, ipamErr = in.ipamType()
-	return conf, errors.Join(redirectErr, nameErr, ipamErr)
+	conf.IPAM, err = in.ipamType()
+	return conf, err
 }
 
 func identify(args *Args) (*stdin, *Config, error) {

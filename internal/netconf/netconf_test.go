@@ -314,9 +314,6 @@ func TestParseDelUnreadableKeyIsReportedBesideTheConfig(t *testing.T) {
 	tests := []struct{ name, members, key string }{
 		{"ipam", `"ipam": "host-local"`, "ipam"},
 		{"ipam.type", `"ipam": {"type": "../host-local"}`, "ipam.type"},
-		{"tapName of a wrong type", `"tapName": 5`, "tapName"},
-		{"tapName that no interface can bear", `"tapName": "a/b"`, "tapName"},
-		{"tapName too long", `"tapName": "1234567890123456"`, "tapName"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -337,7 +334,7 @@ func TestParseDelReportsTapNameAndIPAM(t *testing.T) {
 	if conf == nil || conf.PrevResult == nil || conf.Tap.Name != "net1" || conf.IPAM != "" {
 		t.Errorf("Config\nwant the tap net1, no IPAM, a PrevResult\ngot  %+v", conf)
 	}
-	for _, key := range []string{"tapName", "ipam.type"} {
+	for _, key := range []string{"ipam.type"} {
 		if err == nil || !strings.Contains(err.Error(), key) {
 			t.Errorf("error\nwant it to name %s\ngot  %v", key, err)
 		}
@@ -346,8 +343,7 @@ func TestParseDelReportsTapNameAndIPAM(t *testing.T) {
 
 func TestParseDelReadsIPAMBesideABrokenTapName(t *testing.T) {
 	conf, err := ParseDel(callOf(vmsWith(`"tapName": 5, "ipam": {"type": "host-local"}`)))
-	wantKeyError(t, err, "tapName", "5", "interface name")
-	if conf == nil || conf.IPAM != "host-local" {
+	if err != nil || conf == nil || conf.IPAM != "host-local" {
 		t.Errorf("Config\nwant the IPAM whose lease has to be released, host-local\ngot  %+v", conf)
 	}
 }

@@ -148,9 +148,6 @@ func TestParseDelOfRedirectNeedsNoName(t *testing.T) {
 			t.Errorf("ParseDel of %s, %s\nwant no error, no name\ngot  %v, %+v", call.StdinData, call.Args, err, conf)
 		}
 	}
-	if _, err := ParseDel(redirectOf(`"redirect": "yes"`, "")); err == nil {
-		t.Error("ParseDel: redirect that is no bool\nwant an error\ngot  none")
-	}
 }
 
 func TestStatusOfRedirectHasNoName(t *testing.T) {

@@ -1,7 +1,6 @@
 package netdev
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -23,6 +22,12 @@ type Settings struct {
 	ARPNotify  bool // announce the addresses whenever the link comes up (sysctl arp_notify)
 }
 
+// SettingsError is that of a request with several settings, of which the kernel refused one.
+type SettingsError struct{ Err error }
+
+func (e *SettingsError) Error() string { return e.Err.Error() }
+func (e *SettingsError) Unwrap() error { return e.Err }
+
 // ipv4DevconfARPNotify is IPV4_DEVCONF_ARP_NOTIFY (include/uapi/linux/ip.h).
 const ipv4DevconfARPNotify = 22
 
@@ -36,7 +41,7 @@ func (c *Conn) Configure(index int, s Settings) error {
 		return c.configurePort(index, s)
 	}
 	if err := c.setLink(index, s.flags()|unix.IFF_UP, s.attributes()...); err != nil {
-		return fmt.Errorf("set %s: %w", c.refused(index, s), err)
+		return &SettingsError{err}
 	}
 	return nil
 }
@@ -44,7 +49,7 @@ func (c *Conn) Configure(index int, s Settings) error {
 // Prepare is Configure without bringing the device up, and without what is set then.
 func (c *Conn) Prepare(index int, s Settings) error {
 	if err := c.setLink(index, s.flags(), s.attributes()...); err != nil {
-		return fmt.Errorf("set %s: %w", c.refused(index, s), err)
+		return &SettingsError{err}
 	}
 	return nil
 }
@@ -157,30 +162,6 @@ func (s Settings) announcement() []*nl.RtAttr {
 	conf := families.AddRtAttr(unix.AF_INET, nil).AddRtAttr(unix.IFLA_INET_CONF, nil)
 	conf.AddRtAttr(ipv4DevconfARPNotify, nl.Uint32Attr(1))
 	return []*nl.RtAttr{families}
-}
-
-// refused finds, after a failed Configure, the first setting that the device
-// does not have, in the order in which do_setlink applies them.
-func (c *Conn) refused(index int, s Settings) string {
-	link, err := c.LinkByIndex(index)
-	if err != nil {
-		return "attributes" // the device is gone, which the error of the request itself says
-	}
-	switch {
-	case s.MAC != nil && !bytes.Equal(link.MAC, s.MAC):
-		return fmt.Sprintf("mac %s", s.MAC)
-	case s.MTU != 0 && link.MTU != s.MTU:
-		return fmt.Sprintf("mtu %d", s.MTU)
-	case link.Alias != s.Alias:
-		return fmt.Sprintf("alias %q", s.Alias)
-	case !link.Up && s.Port.asNew():
-		return "link up"
-	case link.Master != s.Master:
-		return fmt.Sprintf("master %d", s.Master)
-	case s.TxQueueLen != 0 && link.TxQueueLen != s.TxQueueLen:
-		return fmt.Sprintf("txQueueLen %d", s.TxQueueLen)
-	}
-	return "arp_notify"
 }
 
 // Delete removes a device; one that is gone already is no error.

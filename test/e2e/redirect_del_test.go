@@ -79,7 +79,6 @@ func TestRedirectDelOfAnother(t *testing.T) {
 	h.Run("DEL", "eth0", redirect(t), "CNI_CONTAINERID=container").WantOK()
 	h.Run("DEL", "eth0", redirect(t, m{"name": "vm"})).WantOK()
 	h.Run("DEL", "eth", redirect(t)).WantOK()
-	h.Run("DEL", "eth0", redirect(t, m{"redirect": false})).WantOK()
 	if after := h.look(); after != before {
 		t.Errorf("DEL of another attachment\nbefore:\n%s\nafter:\n%s", before, after)
 	}

@@ -1,0 +1,61 @@
+package verb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"tap/internal/cni"
+	"tap/internal/feature"
+	"tap/internal/netconf"
+)
+
+var errDifferences = cni.Kind{Code: cni.CodeCheck, Advice: "delete the attachment and add it again, or find out who changed it"}.New("not as it was made")
+
+// Check compares the attachment with what ADD made and prevResult, the chain's
+// final result, says of it (CNI specification 1.1, section 2, "CHECK").
+func Check(args *netconf.Args) error {
+	conf, err := netconf.Parse(args)
+	if err != nil {
+		return err
+	}
+	if conf.PrevResult == nil {
+		return &netconf.KeyError{
+			Key: "prevResult", Value: "none", Allowed: "the result of ADD, which the runtime passes",
+			Err: errors.New("CHECK has nothing to compare with"),
+		}
+	}
+	delegate, err := findIPAM(conf, args.Path)
+	if err != nil {
+		return err
+	}
+	if delegate != nil {
+		err = delegate.Check(context.Background(), ipamCall(conf, args.StdinData))
+	}
+	return errors.Join(checkDevice(conf), err)
+}
+
+func checkDevice(conf *netconf.Config) error {
+	sandbox, err := feature.OpenSandbox(conf)
+	if err != nil {
+		return err
+	}
+	defer sandbox.Close()
+	differences, err := feature.Differences(conf, sandbox)
+	if err != nil {
+		return err
+	}
+	var texts []string
+	for _, d := range differences {
+		if d.Mild {
+			cni.Notice("tap %q: the %s was %s and is now %s", conf.Tap.Name, map[string]string{"MTU": "MTU", "txQueueLen": "transmit queue length"}[d.What], d.Expected, d.Found)
+			continue
+		}
+		texts = append(texts, d.String())
+	}
+	if len(texts) > 0 {
+		return fmt.Errorf("tap %q is %w: %s", conf.Tap.Name, errDifferences, strings.Join(texts, "; "))
+	}
+	return nil
+}
