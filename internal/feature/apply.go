@@ -151,16 +151,16 @@ func (a *Attachment) shape(ref plan.Ref) error {
 	if tc.Root != (plan.Root{}) {
 		err := error(nil)
 		if tc.Root.NoQueue {
-			err = a.Conn.SendUnqueued(index)
+			err = a.Conn.SetNoqueue(index)
 		} else {
-			err = a.Conn.LimitSending(index, tc.Root.Limit)
+			err = a.Conn.AddTBF(index, tc.Root.Limit)
 		}
 		if err != nil {
 			return tc.RootBy().Kind.Of(err)
 		}
 	}
 	if tc.Mirror != plan.None {
-		if err := a.Conn.RedirectReceived(index, a.Found[tc.Mirror].Index); err != nil {
+		if err := a.Conn.MirrorIngress(index, a.Found[tc.Mirror].Index); err != nil {
 			return tc.MirrorBy().Kind.Of(fmt.Errorf("limit egress of tap %q: %w", a.Conf.Tap.Name, err))
 		}
 	}

@@ -44,12 +44,12 @@ type Filter struct {
 
 // Attributes of the classifier "bpf", include/uapi/linux/pkt_cls.h.
 const (
-	bpfFD        = 6
-	bpfName      = 7
-	bpfFlags     = 8
-	bpfTag       = 10
-	bpfVerdicts  = 1 // TCA_BPF_FLAG_ACT_DIRECT
-	lastPriority = math.MaxUint16
+	bpfFD           = 6
+	bpfName         = 7
+	bpfFlags        = 8
+	bpfTag          = 10
+	bpfDirectAction = 1 // TCA_BPF_FLAG_ACT_DIRECT
+	lastPriority    = math.MaxUint16
 )
 
 // Hooking is what is to be put onto a device at once.
@@ -95,12 +95,12 @@ func (c *Conn) Hook(index int, h Hooking) (bool, error) {
 
 func newFilter(index int, f Filter) *nl.NetlinkRequest {
 	req := nl.NewNetlinkRequest(unix.RTM_NEWTFILTER, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK)
-	req.AddData(&nl.TcMsg{Ifindex: int32(index), Parent: uint32(f.Hook), Info: lastPriority<<16 | everyProtocol})
+	req.AddData(&nl.TcMsg{Ifindex: int32(index), Parent: uint32(f.Hook), Info: lastPriority<<16 | protocolAll})
 	req.AddData(nl.NewRtAttr(nl.TCA_KIND, nl.ZeroTerminated("bpf")))
 	options := nl.NewRtAttr(nl.TCA_OPTIONS, nil)
 	options.AddRtAttr(bpfFD, nl.Uint32Attr(uint32(f.Program)))
 	options.AddRtAttr(bpfName, nl.ZeroTerminated(f.Name))
-	options.AddRtAttr(bpfFlags, nl.Uint32Attr(bpfVerdicts))
+	options.AddRtAttr(bpfFlags, nl.Uint32Attr(bpfDirectAction))
 	req.AddData(options)
 	return req
 }

@@ -15,11 +15,11 @@ type Limit struct {
 	Burst uint32 // bytes that may pass at once
 }
 
-// LimitSending bounds what leaves through a device: its root qdisc becomes a token
+// AddTBF bounds what leaves through a device: its root qdisc becomes a token
 // bucket filter. The burst goes as TCA_TBF_BURST, since the older field has room
 // for four seconds of the rate.
 // Source: Linux 6.12, net/sched/sch_tbf.c, tbf_change.
-func (c *Conn) LimitSending(index int, l Limit) error {
+func (c *Conn) AddTBF(index int, l Limit) error {
 	if err := c.addQdisc(&nl.TcMsg{Ifindex: int32(index), Parent: rootParent}, "tbf", l.options()); err != nil {
 		return fmt.Errorf("limit to %d bytes per second: %w", l.Rate, err)
 	}
@@ -39,9 +39,9 @@ func (l Limit) options() *nl.RtAttr {
 	return options
 }
 
-// SendUnqueued gives a device the root qdisc noqueue, whatever net.core.default_qdisc
+// SetNoqueue gives a device the root qdisc noqueue, whatever net.core.default_qdisc
 // says: what is sent through it goes to the driver at once.
-func (c *Conn) SendUnqueued(index int) error {
+func (c *Conn) SetNoqueue(index int) error {
 	return c.addQdisc(&nl.TcMsg{Ifindex: int32(index), Parent: rootParent}, "noqueue", nil)
 }
 
@@ -61,7 +61,7 @@ type Bucket struct {
 	peak  bool   // a second bucket bounds the rate of a burst
 }
 
-// Is says whether the bucket is what LimitSending makes of a limit. The kernel
+// Is says whether the bucket is what AddTBF makes of a limit. The kernel
 // calculates the time of the burst with 31 bits (net/sched/sch_generic.c,
 // psched_ratecfg_precompute), and tells of it modulo 2^32.
 func (b *Bucket) Is(l Limit) bool {
@@ -92,8 +92,8 @@ func (l Limit) String() string {
 	return fmt.Sprintf("%d bytes per second, burst of %d bytes, queue of %d bytes", l.Rate, l.Burst, l.queue())
 }
 
-// SendingLimit reads what bounds the sending of a device; nil: no token bucket filter.
-func (c *Conn) SendingLimit(index int) (*Bucket, error) {
+// TBF reads what bounds the sending of a device; nil: no token bucket filter.
+func (c *Conn) TBF(index int) (*Bucket, error) {
 	msgs, err := c.dumpTc(unix.RTM_GETQDISC, unix.RTM_NEWQDISC, &nl.TcMsg{Ifindex: int32(index)})
 	if err != nil {
 		return nil, fmt.Errorf("list qdiscs of device %d: %w", index, err)
