@@ -172,7 +172,7 @@ func (a *Attachment) shape(ref plan.Ref) error {
 	if err != nil {
 		return err
 	}
-	_, err = a.Conn.Hook(index, netdev.Hooking{Qdisc: true, Filters: programs.filters})
+	_, err = a.Conn.Hook(index, netdev.HookRequest{Qdisc: true, Filters: programs.filters})
 	return tc.Hooks[0].By.Kind.Of(err)
 }
 
@@ -237,7 +237,7 @@ func (a *Attachment) Connect() error {
 	iface, made := a.Found[plan.Interface], false
 	a.Undo.On(func(context.Context) error { return releaseInterface(a.Conn, iface.Index, a.Conf.IsHook, &made) })
 	var err error
-	made, err = a.Conn.Hook(iface.Index, netdev.Hooking{Qdisc: !want.TC.Shared, Limit: want.TC.Root.Limit, Filters: a.loaded.filters})
+	made, err = a.Conn.Hook(iface.Index, netdev.HookRequest{Qdisc: !want.TC.Shared, Limit: want.TC.Root.Limit, Filters: a.loaded.filters})
 	if errors.Is(err, unix.EEXIST) {
 		err = fmt.Errorf("%w: %w", errMeanwhile, err)
 	}

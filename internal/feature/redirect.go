@@ -102,9 +102,9 @@ func (r *redirect) look(a *Attachment) error {
 	for _, q := range qdiscs {
 		switch {
 		case q.Device != r.iface.Index:
-		case q.IsHook() && q.Kind != clsact:
+		case q.HasHooks() && q.Kind != clsact:
 			return fmt.Errorf("%w: qdisc %s", errOneHook, q.Kind)
-		case q.IsHook():
+		case q.HasHooks():
 			r.clsact = true
 		case q.IsRoot() && !q.IsDefault():
 			r.queue = q.Kind
@@ -156,8 +156,8 @@ func (r *redirect) plan(a *Attachment, want *plan.Desired) error {
 // from there. What leads away from the device is last: it begins to work when all is there.
 func between(other plan.Ref, name string, ours func(string) bool, by plan.Need) []plan.Hook {
 	return []plan.Hook{
-		{At: netdev.Sent, Name: name, Ours: ours, Device: other, Load: load(bpf.OnlyFrom), By: by},
-		{At: netdev.Received, Name: name, Ours: ours, Device: other, Load: load(bpf.Redirect), By: by},
+		{At: netdev.EgressHook, Name: name, Ours: ours, Device: other, Load: load(bpf.OnlyFrom), By: by},
+		{At: netdev.IngressHook, Name: name, Ours: ours, Device: other, Load: load(bpf.Redirect), By: by},
 	}
 }
 

@@ -16,16 +16,16 @@ type Hook uint32
 // The two hooks. Whatever else filters there, tcx programs included, comes before the
 // filters that this package adds.
 const (
-	Received Hook = math.MaxUint32 - 0xd // ffff:fff2
-	Sent     Hook = math.MaxUint32 - 0xc // ffff:fff3
+	IngressHook Hook = math.MaxUint32 - 0xd // ffff:fff2
+	EgressHook  Hook = math.MaxUint32 - 0xc // ffff:fff3
 )
 
 func (h Hook) String() string {
 	switch h {
-	case Received:
-		return "received"
-	case Sent:
-		return "sent"
+	case IngressHook:
+		return "ingress"
+	case EgressHook:
+		return "egress"
 	}
 	return fmt.Sprintf("parent %#x", uint32(h))
 }
@@ -52,8 +52,8 @@ const (
 	lastPriority    = math.MaxUint16
 )
 
-// Hooking is what is to be put onto a device at once.
-type Hooking struct {
+// HookRequest is what is to be put onto a device at once.
+type HookRequest struct {
 	Qdisc   bool // make the qdisc clsact, whose hooks are none so far
 	Limit   Limit
 	Filters []Filter
@@ -67,7 +67,7 @@ const limitHandle = 't'<<24 | 'p'<<16
 // error part of it may be there: it says whether the qdisc may be, which it is not where
 // the kernel had one already.
 // Source: Linux 6.12, net/netlink/af_netlink.c, netlink_rcv_skb.
-func (c *Conn) Hook(index int, h Hooking) (bool, error) {
+func (c *Conn) Hook(index int, h HookRequest) (bool, error) {
 	var reqs []*nl.NetlinkRequest
 	var names []string
 	add := func(req *nl.NetlinkRequest, format string, args ...any) {
@@ -81,7 +81,7 @@ func (c *Conn) Hook(index int, h Hooking) (bool, error) {
 			"limit to %d bytes per second: qdisc tbf", h.Limit.Rate)
 	}
 	for _, filter := range h.Filters {
-		add(newFilter(index, filter), "filter bpf of frames %s", filter.Hook)
+		add(newFilter(index, filter), "add %s filter bpf", filter.Hook)
 	}
 	errs := c.executeAll(reqs)
 	made := h.Qdisc && !errors.Is(errs[0], unix.EEXIST)
@@ -108,7 +108,7 @@ func newFilter(index int, f Filter) *nl.NetlinkRequest {
 // Filters lists those at both hooks of a device that has the qdisc clsact.
 func (c *Conn) Filters(index int) ([]Filter, error) {
 	var list []Filter
-	for _, hook := range []Hook{Received, Sent} {
+	for _, hook := range []Hook{IngressHook, EgressHook} {
 		msgs, err := c.dumpTc(unix.RTM_GETTFILTER, unix.RTM_NEWTFILTER, &nl.TcMsg{Ifindex: int32(index), Parent: uint32(hook)})
 		if err != nil {
 			return nil, fmt.Errorf("list filters of device %d: %w", index, err)
@@ -128,13 +128,13 @@ func (c *Conn) Filters(index int) ([]Filter, error) {
 	return list, nil
 }
 
-// Unhook removes one of the filters that [Conn.Filters] listed; one that is gone is no error.
-func (c *Conn) Unhook(index int, f Filter) error {
+// DeleteFilter removes one of the filters that [Conn.Filters] listed; one that is gone is no error.
+func (c *Conn) DeleteFilter(index int, f Filter) error {
 	req := nl.NewNetlinkRequest(unix.RTM_DELTFILTER, unix.NLM_F_ACK)
 	req.AddData(&nl.TcMsg{Ifindex: int32(index), Parent: uint32(f.Hook), Handle: f.handle, Info: f.info})
 	req.AddData(nl.NewRtAttr(nl.TCA_KIND, nl.ZeroTerminated(f.kind)))
 	if err := gone(c.execute(req, 0)); err != nil {
-		return fmt.Errorf("delete filter of frames %s by device %d: %w", f.Hook, index, err)
+		return fmt.Errorf("delete %s filter of device %d: %w", f.Hook, index, err)
 	}
 	return nil
 }
@@ -147,8 +147,8 @@ type Qdisc struct {
 	parent, handle uint32
 }
 
-// IsHook says whether it has one or both of the hooks.
-func (q Qdisc) IsHook() bool { return q.parent == ingressParent }
+// HasHooks says whether it has one or both of the hooks.
+func (q Qdisc) HasHooks() bool { return q.parent == ingressParent }
 
 // IsDefault says whether it is the kernel's own choice.
 func (q Qdisc) IsDefault() bool { return q.handle == 0 }

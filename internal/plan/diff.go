@@ -151,7 +151,7 @@ func (d *differences) device(ref Ref, want *Device, seen *Observed) {
 		d.want(want.By.Key+" device up", true, state.Up)
 	}
 	for _, hook := range tc.Hooks {
-		what := fmt.Sprintf("filter of frames %s by %q", hook.At, state.Name)
+		what := fmt.Sprintf("%s filter of %q", hook.At, state.Name)
 		if found := find(state.Filters, hook); found == nil {
 			d.want(what, "one of this attachment", "none")
 		} else {
