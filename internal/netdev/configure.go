@@ -37,7 +37,7 @@ const ipv4DevconfARPNotify = 22
 // requests: it comes up when that is arranged.)
 // Source: Linux 6.12, net/core/rtnetlink.c, do_setlink.
 func (c *Conn) Configure(index int, s Settings) error {
-	if !s.Port.asNew() {
+	if !s.Port.isDefault() {
 		return c.configurePort(index, s)
 	}
 	if err := c.setLink(index, s.flags()|unix.IFF_UP, s.attributes()...); err != nil {
@@ -61,7 +61,7 @@ func (c *Conn) configurePort(index int, s Settings) error {
 	if err := c.setPort(index, s.Port); err != nil {
 		return err
 	}
-	if err := c.setLink(index, unix.IFF_UP, s.announcement()...); err != nil {
+	if err := c.setLink(index, unix.IFF_UP, s.arpNotifyAttrs()...); err != nil {
 		return fmt.Errorf("set link up: %w", err)
 	}
 	return nil
@@ -147,14 +147,14 @@ func (s Settings) attributes() []*nl.RtAttr {
 	if s.Master != 0 {
 		attrs = append(attrs, nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(s.Master))))
 	}
-	if s.Port.asNew() { // another is not up yet
-		attrs = append(attrs, s.announcement()...)
+	if s.Port.isDefault() { // another is not up yet
+		attrs = append(attrs, s.arpNotifyAttrs()...)
 	}
 	return attrs
 }
 
-// announcement goes with the request that brings the device up.
-func (s Settings) announcement() []*nl.RtAttr {
+// arpNotifyAttrs goes with the request that brings the device up.
+func (s Settings) arpNotifyAttrs() []*nl.RtAttr {
 	if !s.ARPNotify {
 		return nil
 	}

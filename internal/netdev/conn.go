@@ -27,11 +27,11 @@ type Conn struct {
 	buffer   []byte // for answers
 }
 
-// maxAnswer is more than the kernel puts into one datagram, in bytes: 32 KB of a dump,
+// maxReply is more than the kernel puts into one datagram, in bytes: 32 KB of a dump,
 // or one device where that is larger (netlink_dump, min_dump_alloc). Its alternative
 // names alone may have 64 KB, the most of an attribute, and nothing else comes near.
 // Of the buffer only what is received costs memory.
-const maxAnswer = 256 << 10
+const maxReply = 256 << 10
 
 // Dial opens a socket in the network namespace of the calling thread, with
 // extended acknowledgements, so that errors carry the kernel's own words.
@@ -40,7 +40,7 @@ func Dial() (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open route netlink socket: %w", err)
 	}
-	c := &Conn{fd: fd, buffer: make([]byte, maxAnswer)}
+	c := &Conn{fd: fd, buffer: make([]byte, maxReply)}
 	if err := unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_EXT_ACK, 1); err != nil {
 		c.Close()
 		return nil, fmt.Errorf("ask for extended acknowledgements: %w", err)
@@ -56,13 +56,13 @@ var errDumpInterrupted = errors.New("the list changed while it was read (NLM_F_D
 
 // execute sends a request and returns the payloads of the answers of one type. A
 // list is whole, or the error errDumpInterrupted.
-func (c *Conn) execute(req *nl.NetlinkRequest, answer uint16) ([][]byte, error) {
+func (c *Conn) execute(req *nl.NetlinkRequest, msgType uint16) ([][]byte, error) {
 	c.sequence++
 	req.Seq = c.sequence
 	if err := c.send(req.Serialize()); err != nil {
 		return nil, err
 	}
-	return c.read(c.sequence, answer)
+	return c.read(c.sequence, msgType)
 }
 
 func (c *Conn) send(datagram []byte) error {
@@ -74,21 +74,21 @@ func (c *Conn) send(datagram []byte) error {
 }
 
 // read is the answer to the request of that number.
-func (c *Conn) read(sequence uint32, answer uint16) ([][]byte, error) {
-	reading := reading{sequence: sequence, answer: answer}
-	for !reading.done {
+func (c *Conn) read(sequence uint32, msgType uint16) ([][]byte, error) {
+	r := reply{sequence: sequence, msgType: msgType}
+	for !r.done {
 		datagram, err := c.receive()
 		if err != nil {
 			return nil, err
 		}
-		if err := reading.take(datagram); err != nil {
+		if err := r.parse(datagram); err != nil {
 			return nil, err
 		}
 	}
-	if reading.interrupted {
+	if r.interrupted {
 		return nil, errDumpInterrupted
 	}
-	return reading.payloads, nil
+	return r.payloads, nil
 }
 
 // executeAll sends requests that ask for nothing but acknowledgements in one datagram,
@@ -134,17 +134,17 @@ func (c *Conn) receive() ([]byte, error) {
 	}
 }
 
-// reading is an answer in several messages, which may come in several datagrams.
-type reading struct {
+// reply is an answer in several messages, which may come in several datagrams.
+type reply struct {
 	sequence    uint32 // of the request
-	answer      uint16 // type of the messages that are asked for
+	msgType     uint16 // type of the messages that are asked for
 	payloads    [][]byte
 	interrupted bool
 	done        bool
 }
 
-// take reads the messages of one datagram, and returns the error that the kernel answered with.
-func (r *reading) take(datagram []byte) error {
+// parse reads the messages of one datagram, and returns the error that the kernel answered with.
+func (r *reply) parse(datagram []byte) error {
 	messages, err := syscall.ParseNetlinkMessage(datagram)
 	if err != nil {
 		return fmt.Errorf("read from rtnetlink: %w", err)
@@ -157,8 +157,8 @@ func (r *reading) take(datagram []byte) error {
 		switch m.Header.Type {
 		case unix.NLMSG_ERROR, unix.NLMSG_DONE: // both begin with an errno; of an acknowledgement it is 0
 			r.done = true
-			return answered(m)
-		case r.answer:
+			return ackError(m)
+		case r.msgType:
 			r.payloads = append(r.payloads, append([]byte(nil), m.Data...))
 		}
 		r.done = m.Header.Flags&unix.NLM_F_MULTI == 0
@@ -166,9 +166,9 @@ func (r *reading) take(datagram []byte) error {
 	return nil
 }
 
-// answered is the error that an acknowledgement or the end of a list tells, with the
+// ackError is the error that an acknowledgement or the end of a list tells, with the
 // kernel's words (NLMSGERR_ATTR_MSG, include/uapi/linux/netlink.h).
-func answered(m syscall.NetlinkMessage) error {
+func ackError(m syscall.NetlinkMessage) error {
 	errno := syscall.Errno(-int32(u32(m.Data)))
 	if errno == 0 {
 		return nil

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestDumpIsRepeatedWhileInterrupted(t *testing.T) {
+func TestDumpRetriesWhenInterrupted(t *testing.T) {
 	tests := []struct {
 		name        string
 		interrupted int // times
@@ -36,7 +36,7 @@ func TestDumpIsRepeatedWhileInterrupted(t *testing.T) {
 	}
 }
 
-func TestDumpIsNotRepeatedAfterAnotherError(t *testing.T) {
+func TestDumpDoesNotRetryOtherErrors(t *testing.T) {
 	calls := 0
 	if _, err := dump(func() ([]int, error) { calls++; return nil, unix.EPERM }); !errors.Is(err, unix.EPERM) || calls != 1 {
 		t.Errorf("dump\nwant %v after 1 call\ngot  %v after %d", unix.EPERM, err, calls)

@@ -133,7 +133,7 @@ func (c *Conn) DeleteFilter(index int, f Filter) error {
 	req := nl.NewNetlinkRequest(unix.RTM_DELTFILTER, unix.NLM_F_ACK)
 	req.AddData(&nl.TcMsg{Ifindex: int32(index), Parent: uint32(f.Hook), Handle: f.handle, Info: f.info})
 	req.AddData(nl.NewRtAttr(nl.TCA_KIND, nl.ZeroTerminated(f.kind)))
-	if err := gone(c.execute(req, 0)); err != nil {
+	if err := ignoreMissing(c.execute(req, 0)); err != nil {
 		return fmt.Errorf("delete %s filter of device %d: %w", f.Hook, index, err)
 	}
 	return nil
@@ -176,7 +176,7 @@ func (c *Conn) Qdiscs() ([]Qdisc, error) {
 func (c *Conn) DeleteQdisc(q Qdisc) error {
 	req := nl.NewNetlinkRequest(unix.RTM_DELQDISC, unix.NLM_F_ACK)
 	req.AddData(&nl.TcMsg{Ifindex: int32(q.Device), Parent: q.parent, Handle: q.handle})
-	if err := gone(c.execute(req, 0)); err != nil {
+	if err := ignoreMissing(c.execute(req, 0)); err != nil {
 		return fmt.Errorf("delete qdisc %s of device %d: %w", q.Kind, q.Device, err)
 	}
 	return nil

@@ -37,7 +37,7 @@ func TestRouteString(t *testing.T) {
 }
 
 // What is refused here must not reach the kernel, which would read a part of it.
-func TestAddRefusesWhatIsNoNetwork(t *testing.T) {
+func TestAddRejectsInvalidNetworks(t *testing.T) {
 	tests := []struct {
 		name string
 		n    net.IPNet

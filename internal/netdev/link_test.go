@@ -98,7 +98,7 @@ func TestParseLink(t *testing.T) {
 	}
 }
 
-func TestParseLinkTooShortIsAnError(t *testing.T) {
+func TestParseLinkTruncated(t *testing.T) {
 	for length := range unix.SizeofIfInfomsg {
 		if got, err := parseLink(make([]byte, length)); err == nil {
 			t.Errorf("parseLink of %d bytes\nwant an error\ngot  %+v", length, got)
@@ -106,7 +106,7 @@ func TestParseLinkTooShortIsAnError(t *testing.T) {
 	}
 }
 
-func TestParseLinksBrokenAttributeIsAnError(t *testing.T) {
+func TestParseLinksInvalidAttribute(t *testing.T) {
 	beyond := []byte{200, 0, 1, 0} // claims 200 bytes
 	linkInfo := func(children ...*nl.RtAttr) *nl.RtAttr {
 		info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
@@ -132,7 +132,7 @@ func TestParseLinksBrokenAttributeIsAnError(t *testing.T) {
 	}
 }
 
-func TestParseLinksHandsTheErrorOfTheRequestOn(t *testing.T) {
+func TestParseLinksReturnsRequestError(t *testing.T) {
 	if got, err := parseLinks([][]byte{newlink(1, 0)}, unix.EPERM); !errors.Is(err, unix.EPERM) || got != nil {
 		t.Errorf("parseLinks\nwant %v\ngot  %v, %v", unix.EPERM, got, err)
 	}

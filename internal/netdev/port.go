@@ -14,8 +14,8 @@ type Port struct {
 	DropVLAN int         // of those, one that is taken from it; 0: none
 }
 
-// asNew says whether the bridge need not be told anything.
-func (p Port) asNew() bool { return !p.Isolated && len(p.VLANs) == 0 && p.DropVLAN == 0 }
+// isDefault says whether the bridge need not be told anything.
+func (p Port) isDefault() bool { return !p.Isolated && len(p.VLANs) == 0 && p.DropVLAN == 0 }
 
 // setPort needs a port: all this belongs to the bridge.
 func (c *Conn) setPort(index int, p Port) error {

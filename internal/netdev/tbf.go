@@ -61,10 +61,10 @@ type Bucket struct {
 	peak  bool   // a second bucket bounds the rate of a burst
 }
 
-// Is says whether the bucket is what AddTBF makes of a limit. The kernel
+// Matches reports whether the bucket is what AddTBF makes of a limit. The kernel
 // calculates the time of the burst with 31 bits (net/sched/sch_generic.c,
 // psched_ratecfg_precompute), and tells of it modulo 2^32.
-func (b *Bucket) Is(l Limit) bool {
+func (b *Bucket) Matches(l Limit) bool {
 	const nsPerSecond, nsPerTick = 1_000_000_000, 64
 	if b.rate != l.Rate || b.queue != l.queue() || b.peak {
 		return false

@@ -55,7 +55,7 @@ func kernelTicks(l Limit) uint32 {
 	return uint32(ns >> 6)
 }
 
-func TestBucketIs(t *testing.T) {
+func TestBucketMatches(t *testing.T) {
 	for _, tt := range []struct {
 		limit Limit
 		ticks uint32 // as Linux 6.18 told them
@@ -93,7 +93,7 @@ func TestBucketIs(t *testing.T) {
 				t.Errorf("kernelTicks, this test's own\nwant %d\ngot  %d", tt.ticks, got)
 			}
 			is := Bucket{rate: tt.limit.Rate, ticks: tt.ticks, queue: tt.limit.queue()}
-			if !is.Is(tt.limit) {
+			if !is.Matches(tt.limit) {
 				t.Errorf("%s is %s\nwant true\ngot  false", &is, tt.limit)
 			}
 			for name, other := range map[string]Bucket{
@@ -107,7 +107,7 @@ func TestBucketIs(t *testing.T) {
 				"peak rate":     {is.rate, is.ticks, is.queue, true},
 				"none":          {},
 			} {
-				if other.Is(tt.limit) {
+				if other.Matches(tt.limit) {
 					t.Errorf("%s: %s is %s\nwant false\ngot  true", name, &other, tt.limit)
 				}
 			}
@@ -116,23 +116,23 @@ func TestBucketIs(t *testing.T) {
 }
 
 // Every burst passes that the kernel makes of a limit, and hardly another one.
-func TestBucketIsWhatTheKernelMakesOfIt(t *testing.T) {
+func TestBucketMatchesKernelRounding(t *testing.T) {
 	for rate := uint64(1); rate <= 125_000_000_000_000; rate += 1 + rate/9 {
 		for burst := uint64(80_000); burst <= maxBurst; burst += 1 + burst/5 {
 			limit := Limit{Rate: rate, Burst: uint32(burst)}
 			bucket := Bucket{rate: rate, ticks: kernelTicks(limit), queue: limit.queue()}
-			if !bucket.Is(limit) {
+			if !bucket.Matches(limit) {
 				t.Fatalf("%s is %s\nwant true\ngot  false", &bucket, limit)
 			}
 			// At rates of less than 1 Gbit/s a thousandth of the burst is many ticks.
-			if other := (Limit{Rate: rate, Burst: limit.Burst + limit.Burst/1000}); rate < 125_000_000 && bucket.Is(other) {
+			if other := (Limit{Rate: rate, Burst: limit.Burst + limit.Burst/1000}); rate < 125_000_000 && bucket.Matches(other) {
 				t.Fatalf("%s is %s\nwant false\ngot  true", &bucket, other)
 			}
 		}
 	}
 }
 
-func TestBucketIsToleratesRoundingAlone(t *testing.T) {
+func TestBucketMatchesToleranceLimits(t *testing.T) {
 	limit := Limit{Rate: 2_500_000, Burst: 100_000}      // 625,000 ticks
 	atTheWrap := Limit{Rate: 1_953_125, Burst: maxBurst} // 4,294,967,288 ticks
 	for _, tt := range []struct {
@@ -146,7 +146,7 @@ func TestBucketIsToleratesRoundingAlone(t *testing.T) {
 		{atTheWrap, 0, true}, {atTheWrap, 1, true}, {atTheWrap, 2, false},
 	} {
 		bucket := Bucket{rate: tt.limit.Rate, ticks: tt.ticks, queue: tt.limit.queue()}
-		if got := bucket.Is(tt.limit); got != tt.want {
+		if got := bucket.Matches(tt.limit); got != tt.want {
 			t.Errorf("%s is %s\nwant %v\ngot  %v", &bucket, tt.limit, tt.want, got)
 		}
 	}
@@ -191,7 +191,7 @@ func TestParseBucket(t *testing.T) {
 	}
 }
 
-func TestParseBucketTooShortIsAnError(t *testing.T) {
+func TestParseBucketTruncated(t *testing.T) {
 	short := nl.NewRtAttr(nl.TCA_TBF_PARMS, make([]byte, nl.SizeofTcTbfQopt-1)).Serialize()
 	if got, err := parseBucket(short); err == nil || !strings.Contains(err.Error(), "tbf") {
 		t.Errorf("parseBucket\nwant an error\ngot  %v, %v", got, err)

@@ -25,9 +25,9 @@ func newQdisc(header *nl.TcMsg, kind string, options *nl.RtAttr) *nl.NetlinkRequ
 	return req
 }
 
-// gone makes no error of what is not there any more: the device (ENODEV), the qdisc
+// ignoreMissing makes no error of what is not there any more: the device (ENODEV), the qdisc
 // (ENOENT, EINVAL) or the filter (ENOENT).
-func gone(_ [][]byte, err error) error {
+func ignoreMissing(_ [][]byte, err error) error {
 	for _, errno := range []error{unix.ENODEV, unix.ENOENT, unix.EINVAL} {
 		if errors.Is(err, errno) {
 			return nil
@@ -44,11 +44,11 @@ type tcMessage struct {
 }
 
 // dumpTc lists qdiscs or filters; of qdiscs the kernel lists those of every device.
-func (c *Conn) dumpTc(ask int, answer uint16, header *nl.TcMsg) ([]tcMessage, error) {
+func (c *Conn) dumpTc(request int, msgType uint16, header *nl.TcMsg) ([]tcMessage, error) {
 	return dump(func() ([]tcMessage, error) {
-		req := nl.NewNetlinkRequest(ask, unix.NLM_F_DUMP)
+		req := nl.NewNetlinkRequest(request, unix.NLM_F_DUMP)
 		req.AddData(header)
-		msgs, err := c.execute(req, answer)
+		msgs, err := c.execute(req, msgType)
 		if err != nil {
 			return nil, err
 		}

@@ -29,7 +29,7 @@ const (
 	untaggedFrom, upTo = untagged | rangeBegin, untagged | rangeEnd
 )
 
-func TestVLANsThereAndBack(t *testing.T) {
+func TestVLANsRoundTrip(t *testing.T) {
 	tests := []struct {
 		name   string
 		ranges []VLANRange
@@ -55,7 +55,7 @@ func TestVLANsThereAndBack(t *testing.T) {
 	}
 }
 
-func TestParseVLANsOdd(t *testing.T) {
+func TestParseVLANsUnusualAttributes(t *testing.T) {
 	tunnel := nl.NewRtAttr(nl.IFLA_BRIDGE_VLAN_TUNNEL_INFO, []byte{1, 2, 3, 4}).Serialize()
 	tests := []struct {
 		name string
@@ -74,7 +74,7 @@ func TestParseVLANsOdd(t *testing.T) {
 	}
 }
 
-func TestParseVLANsBrokenIsAnError(t *testing.T) {
+func TestParseVLANsInvalid(t *testing.T) {
 	for name, spec := range map[string][]byte{
 		"too short":          nl.NewRtAttr(nl.IFLA_BRIDGE_VLAN_INFO, []byte{1, 2}).Serialize(),
 		"claiming 200 bytes": {200, 0, 2, 0},

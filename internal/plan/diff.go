@@ -161,7 +161,7 @@ func (d *differences) device(ref Ref, want *Device, seen *Observed) {
 	switch limit := tc.Root.Limit; {
 	case tc.Root.NoQueue:
 		d.want("root qdisc", "noqueue", state.Root)
-	case limit != (netdev.Limit{}) && (state.Bucket == nil || !state.Bucket.Is(limit)):
+	case limit != (netdev.Limit{}) && (state.Bucket == nil || !state.Bucket.Matches(limit)):
 		d.want(tc.rootBy.Key, limit, state.Bucket)
 	}
 	if to := seen.Devices[tc.Mirror]; to != nil {

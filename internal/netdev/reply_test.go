@@ -29,7 +29,7 @@ func errno(number unix.Errno, rest ...byte) []byte {
 	return append(binary.NativeEndian.AppendUint32(nil, uint32(-int32(number))), rest...)
 }
 
-func TestReadingTakes(t *testing.T) {
+func TestReplyParse(t *testing.T) {
 	const multi = unix.NLM_F_MULTI
 	request := message(unix.RTM_SETLINK, 0, 7, 1, 2, 3, 4)
 	words := nl.NewRtAttr(nl.NLMSGERR_ATTR_MSG, nl.ZeroTerminated("because")).Serialize()
@@ -75,17 +75,17 @@ func TestReadingTakes(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := reading{sequence: 7, answer: 16}
+			r := reply{sequence: 7, msgType: 16}
 			var err error
 			for _, datagram := range tt.datagrams {
-				err = errors.Join(err, r.take(datagram))
+				err = errors.Join(err, r.parse(datagram))
 			}
 			var got []string
 			for _, payload := range r.payloads {
 				got = append(got, string(payload))
 			}
 			if !slices.Equal(got, tt.want) || !errors.Is(err, tt.err) || r.done != tt.done || r.interrupted != tt.interrupted {
-				t.Errorf("take\nwant %q, %v, done %v, interrupted %v\ngot  %q, %v, done %v, interrupted %v",
+				t.Errorf("parse\nwant %q, %v, done %v, interrupted %v\ngot  %q, %v, done %v, interrupted %v",
 					tt.want, tt.err, tt.done, tt.interrupted, got, err, r.done, r.interrupted)
 			}
 			if tt.says != "" && (err == nil || err.Error() != tt.says) {
@@ -96,10 +96,10 @@ func TestReadingTakes(t *testing.T) {
 }
 
 // The payloads must outlive the buffer, which the next datagram overwrites.
-func TestReadingCopiesWhatItTakes(t *testing.T) {
-	r := reading{sequence: 7, answer: 16}
+func TestReplyParseCopiesPayloads(t *testing.T) {
+	r := reply{sequence: 7, msgType: 16}
 	datagram := message(16, unix.NLM_F_MULTI, 7, []byte("1111")...)
-	if err := r.take(datagram); err != nil {
+	if err := r.parse(datagram); err != nil {
 		t.Fatal(err)
 	}
 	clear(datagram)
