@@ -19,10 +19,10 @@ type VLANRange struct {
 // CONFIG_BRIDGE_VLAN_FILTERING.
 var ErrNoVLANFiltering = errors.New("the kernel has no VLAN filtering")
 
-// FilterVLANs has a bridge look at the VLANs of its ports.
+// EnableVLANFiltering has a bridge look at the VLANs of its ports.
 // Source: Linux 6.12, net/bridge/br_netlink.c, br_changelink; br_private.h,
 // br_vlan_filter_toggle, for a kernel without it.
-func (c *Conn) FilterVLANs(bridge string) error {
+func (c *Conn) EnableVLANFiltering(bridge string) error {
 	req := nl.NewNetlinkRequest(unix.RTM_NEWLINK, unix.NLM_F_ACK) // RTM_SETLINK passes over IFLA_LINKINFO
 	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
 	req.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(bridge)))
