@@ -17,8 +17,8 @@ func TestDumpRetriesWhenInterrupted(t *testing.T) {
 	}{
 		{"never", 0, nil, 1},
 		{"once", 1, nil, 2},
-		{"nearly for ever", 19, nil, 20},
-		{"for ever", 100, errDumpInterrupted, 20},
+		{"19 times", 19, nil, 20},
+		{"always", 100, errDumpInterrupted, 20},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -30,7 +30,7 @@ func TestDumpRetriesWhenInterrupted(t *testing.T) {
 				return []int{calls}, nil
 			})
 			if !errors.Is(err, tt.want) || calls != tt.calls || len(list) != 1 || list[0] != calls {
-				t.Errorf("dump\nwant the answer of call %d, %v\ngot  %v after %d calls, %v", tt.calls, tt.want, list, calls, err)
+				t.Errorf("dump\nwant the list of call %d, %v\ngot  %v after %d calls, %v", tt.calls, tt.want, list, calls, err)
 			}
 		})
 	}
@@ -45,7 +45,7 @@ func TestDumpDoesNotRetryOtherErrors(t *testing.T) {
 
 func TestNotFound(t *testing.T) {
 	if err := notFound(unix.ENODEV); !errors.Is(err, ErrNotFound) || !errors.Is(err, unix.ENODEV) {
-		t.Errorf("notFound(ENODEV)\nwant %v, and the errno\ngot  %v", ErrNotFound, err)
+		t.Errorf("notFound(ENODEV)\nwant %v and ENODEV in the chain\ngot  %v", ErrNotFound, err)
 	}
 	for _, other := range []error{nil, unix.EPERM} {
 		if err := notFound(other); !errors.Is(err, other) || errors.Is(err, ErrNotFound) {
