@@ -83,12 +83,12 @@ func takeOver(a *Attachment, err error) error {
 // be told from those of an attachment that has the same name, nor would the qdisc that
 // both want to make. The lock ends with the attachment's Close.
 func lockInterface(a *Attachment, link *netdev.Link) error {
-	claim, err := netns.ClaimHere(fmt.Sprintf("tap/:interface/%d", link.Index))
-	if errors.Is(err, netns.ErrClaimed) {
+	lock, err := netns.TryLock(fmt.Sprintf("tap/:interface/%d", link.Index))
+	if errors.Is(err, netns.ErrLocked) {
 		return fmt.Errorf("%w: %w", errMeanwhile, err)
 	}
 	if err == nil {
-		a.onClose = append(a.onClose, claim.Close)
+		a.onClose = append(a.onClose, lock.Close)
 	}
 	return err
 }
