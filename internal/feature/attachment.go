@@ -43,7 +43,7 @@ type Attachment struct {
 // Open looks at what is there in the container's namespace, and plans. It makes nothing.
 func Open(conf *netconf.Config, sandbox *netns.Sandbox) (*Attachment, error) {
 	a := newAttachment(conf, sandbox, All())
-	if err := enter(sandbox.DoHere, a.open); err != nil {
+	if err := enter(sandbox.DoInPlace, a.open); err != nil {
 		a.Close()
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func newAttachment(conf *netconf.Config, sandbox *netns.Sandbox, features []Feat
 // OpenTrial is Open for STATUS, which first makes what other plugins make before an ADD.
 func OpenTrial(conf *netconf.Config, sandbox *netns.Sandbox) (*Attachment, error) {
 	a := newAttachment(conf, sandbox, All())
-	err := enter(sandbox.DoHere, func() error {
+	err := enter(sandbox.DoInPlace, func() error {
 		conn, err := netdev.Dial()
 		if err != nil {
 			return deviceFault.Of(err)
