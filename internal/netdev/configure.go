@@ -34,7 +34,7 @@ const ipv4DevconfARPNotify = 22
 
 // Configure applies s and sets the device up in one request. The kernel applies the
 // attributes in order, stops at the first one that it rejects, and does not revert the
-// earlier ones. That error is a *SettingsError.
+// earlier ones. The error is then a *SettingsError.
 //
 // If s.Port is not the default, Configure needs several requests. It sets the device up
 // after the port is configured.
@@ -164,7 +164,7 @@ func (s Settings) attributes() []*nl.RtAttr {
 }
 
 // arpNotifyAttrs returns the attribute that enables arp_notify, or nil if not requested.
-// It belongs into the request that sets the device up.
+// It belongs in the request that sets the device up.
 func (s Settings) arpNotifyAttrs() []*nl.RtAttr {
 	if !s.ARPNotify {
 		return nil
