@@ -156,8 +156,8 @@ func (r *redirect) plan(a *Attachment, want *plan.Desired) error {
 // from there. What leads away from the device is last: it begins to work when all is there.
 func between(other plan.Ref, name string, ours func(string) bool, by plan.Need) []plan.Hook {
 	return []plan.Hook{
-		{At: netdev.EgressHook, Name: name, Ours: ours, Device: other, Load: load(bpf.OnlyFrom), By: by},
-		{At: netdev.IngressHook, Name: name, Ours: ours, Device: other, Load: load(bpf.Redirect), By: by},
+		{At: netdev.EgressHook, Name: name, Ours: ours, Device: other, Load: load(bpf.LoadOnlyFrom), By: by},
+		{At: netdev.IngressHook, Name: name, Ours: ours, Device: other, Load: load(bpf.LoadRedirect), By: by},
 	}
 }
 
