@@ -82,7 +82,7 @@ func TryDriver(conf *netconf.Config) error {
 		return tunFault(err)
 	}
 	defer device.Close()
-	return tunFault(device.Supports(conf.Tap.MultiQueue))
+	return tunFault(device.CheckFeatures(conf.Tap.MultiQueue))
 }
 
 // open is done on a thread in the namespace.
@@ -238,7 +238,7 @@ func tunFault(err error) error {
 		return cni.Kind{Code: cni.CodeNameTaken, Advice: "it was left as it was: choose another name, or delete it (the alias that ip link shows says whose a tap is); where an earlier plugin of the chain made it, name the tap with the key tapName"}.Of(err)
 	case errors.Is(err, tuntap.ErrNoDriver):
 		return cni.Kind{Code: cni.CodeDevice, Advice: "load the driver: modprobe tun (and mknod /dev/net/tun c 10 200 where udev does not make it)"}.Of(err)
-	case errors.Is(err, tuntap.ErrLacks):
+	case errors.Is(err, tuntap.ErrUnsupported):
 		return cni.Kind{Code: cni.CodeDevice, Advice: "this needs a newer kernel, or a configuration without multiQueue"}.Of(err)
 	}
 	return deviceFault.Of(err)
