@@ -7,7 +7,7 @@ import (
 	"unsafe"
 )
 
-// The encoding is that of a compiler for this machine: `r2 = *(u32 *)(r1 + 36)`, `if r2 == 7 goto +1`.
+// A compiler for this machine encodes the same: `r2 = *(u32 *)(r1 + 36)`, `if r2 == 7 goto +1`.
 func TestEncode(t *testing.T) {
 	code := encode([]instruction{
 		{code: load32, destination: 2, source: 1, offset: ingressIfindex},
@@ -31,8 +31,7 @@ func TestEncode(t *testing.T) {
 	}
 }
 
-// The offsets must equal those of union bpf_attr. The kernel rejects nonzero bytes after the fields that it
-// knows.
+// The layout must equal union bpf_attr: the kernel rejects nonzero bytes after the fields that it knows.
 func TestLoadAttrLayout(t *testing.T) {
 	var attr loadAttr
 	for name, field := range map[string]struct{ got, want uintptr }{

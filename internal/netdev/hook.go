@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Hook is one of the two hooks of qdisc clsact, at which filters see the frames of a device.
-// Its value is the parent of those filters (include/uapi/linux/pkt_sched.h, TC_H_CLSACT).
+// Hook is one of the two hooks of qdisc clsact, where filters process the frames of a device. Its
+// value is the parent handle of the filters (include/uapi/linux/pkt_sched.h, TC_H_CLSACT).
 type Hook uint32
 
 // The hooks of clsact. Filters that this package adds run after all other filters and after

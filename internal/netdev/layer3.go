@@ -64,7 +64,7 @@ type Hop struct {
 	OnLink  bool   // the gateway is directly reachable although no prefix of the device contains it
 }
 
-// String returns the route in the syntax of ip-route(8).
+// String returns the route in a syntax similar to ip-route(8).
 func (r Route) String() string {
 	var b strings.Builder
 	b.WriteString(r.Dst.String())

@@ -39,7 +39,7 @@ func TestRouteString(t *testing.T) {
 	}
 }
 
-// The kernel would use a part of an invalid network, so none may reach it.
+// The kernel would use a part of an invalid network, so netdev must reject it.
 func TestAddRejectsInvalidNetworks(t *testing.T) {
 	tests := []struct {
 		name string

@@ -41,8 +41,8 @@ type Tun struct {
 	MultiQueue bool
 	Queues     int     // attached and enabled; the kernel reports it for multi-queue devices only
 	Disabled   int     // attached and disabled; for multi-queue devices only
-	Owner      *uint32 // user ID; nil: none set, the kernel omits the attribute (0 is root)
-	Group      *uint32 // group ID; nil: none set
+	Owner      *uint32 // user ID; nil: not set, the kernel omits the attribute (0 is root)
+	Group      *uint32 // group ID; nil: not set
 }
 
 // Bridge holds the attributes of bridges (Linux 6.12, net/bridge/br_netlink.c, br_fill_info).
@@ -57,7 +57,7 @@ func (l *Link) IsTap() bool { return l.Tun != nil && l.Tun.Tap }
 // skipStats is RTEXT_FILTER_SKIP_STATS (include/uapi/linux/rtnetlink.h).
 const skipStats = 1 << 3
 
-// LinkByName returns the device with the given name. The error wraps ErrNotFound if there is none.
+// LinkByName returns the device with the given name. The error wraps ErrNotFound if it does not exist.
 func (c *Conn) LinkByName(name string) (*Link, error) {
 	link, err := c.link(0, nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)))
 	if err != nil {
@@ -66,7 +66,7 @@ func (c *Conn) LinkByName(name string) (*Link, error) {
 	return link, nil
 }
 
-// LinkByIndex returns the device with the given index. The error wraps ErrNotFound if there is none.
+// LinkByIndex returns the device with the given index. The error wraps ErrNotFound if it does not exist.
 func (c *Conn) LinkByIndex(index int) (*Link, error) {
 	link, err := c.link(index)
 	if err != nil {

@@ -75,7 +75,7 @@ const (
 )
 
 // IngressMirrorOf returns the index of the device to which [Conn.MirrorIngress] redirects the
-// ingress traffic of a device, or 0 if there is no such filter.
+// ingress traffic of a device, or 0 if the device has no such filter.
 func (c *Conn) IngressMirrorOf(index int) (int, error) {
 	msgs, err := c.dumpTc(unix.RTM_GETTFILTER, unix.RTM_NEWTFILTER, &nl.TcMsg{Ifindex: int32(index), Parent: ingressHandle})
 	if err != nil {

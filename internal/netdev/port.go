@@ -11,7 +11,7 @@ import (
 type Port struct {
 	Isolated bool        // the port cannot reach other isolated ports
 	VLANs    []VLANRange // added to the VLANs of a new port
-	DropVLAN int         // VLAN of a new port that is deleted; 0: none
+	DropVLAN int         // deleted from the VLANs of a new port; 0: none
 }
 
 // isDefault reports whether p equals the default of a new port.

@@ -44,8 +44,8 @@ type tcMessage struct {
 	options []byte // attributes specific to the kind
 }
 
-// dumpTc dumps qdiscs or filters. For qdiscs the kernel ignores the device in header and lists
-// those of all devices.
+// dumpTc dumps qdiscs or filters. When it dumps qdiscs, the kernel ignores the device in header and
+// lists the qdiscs of all devices.
 func (c *Conn) dumpTc(request int, msgType uint16, header *nl.TcMsg) ([]tcMessage, error) {
 	return dump(func() ([]tcMessage, error) {
 		req := nl.NewNetlinkRequest(request, unix.NLM_F_DUMP)

@@ -41,7 +41,7 @@ func (c *Conn) EnableVLANFiltering(bridge string) error {
 }
 
 // addVLANs adds VLANs to a port, in one message. The port keeps its existing VLANs. A new PVID
-// replaces the existing one, whose VLAN remains.
+// replaces the existing PVID, but the port remains a member of that VLAN.
 // Source: Linux 6.12, net/bridge/br_netlink.c, br_setlink, br_dellink, br_afspec.
 func (c *Conn) addVLANs(port int, ranges []VLANRange) error {
 	return c.changePort(unix.RTM_SETLINK, port, vlanSpec(ranges))

@@ -18,8 +18,8 @@ import (
 // the entry as a namespace: opening a device or a FIFO has side effects, and an unresponsive file
 // system may block. Other entries, and entries that disappear during the walk, are skipped.
 //
-// It returns nil if dir does not exist. Otherwise the error is that of reading dir, or joins the
-// errors of the entries that could not be inspected; visit is still called for the other entries.
+// WalkBindMounts returns nil if dir does not exist. If an entry cannot be inspected, it continues
+// with the next entry and returns the error at the end.
 func WalkBindMounts(dir string, visit func(*Sandbox)) error {
 	d, err := os.OpenFile(dir, unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -52,8 +52,8 @@ func WalkBindMounts(dir string, visit func(*Sandbox)) error {
 }
 
 // openEntry opens the namespace that is bind-mounted at a directory entry. It returns nil if the
-// entry is not a network namespace. All namespaces are files of one file system, nsfs, whose
-// device number is the last argument.
+// entry is not a network namespace. All namespaces are files of one file system, nsfs. The argument
+// nsfs is its device number.
 func openEntry(dirFd int, name, path string, nsfs uint64) (*Sandbox, error) {
 	// O_PATH locates the file without opening it.
 	pathFd, err := openat(dirFd, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC)
@@ -80,8 +80,8 @@ func openEntry(dirFd int, name, path string, nsfs uint64) (*Sandbox, error) {
 	return sandbox, nil
 }
 
-// inspectError wraps an error from inspecting an entry. It returns nil if the entry no longer
-// exists, or is on another file system that is no longer connected.
+// inspectError wraps the error of an entry that could not be inspected. It returns nil if the entry
+// has disappeared, or is on another file system that has lost its connection.
 func inspectError(path string, err error) error {
 	for _, ignored := range []error{fs.ErrNotExist, unix.ESTALE, unix.ENOTCONN} {
 		if errors.Is(err, ignored) {

@@ -167,7 +167,7 @@ func (f *File) Reset() error {
 }
 
 // Name returns the name of the device that is attached to the file. The error wraps unix.EBADFD if
-// there is none.
+// no device is attached.
 func (f *File) Name() (string, error) {
 	req, err := unix.NewIfreq("")
 	if err != nil {
