@@ -11,24 +11,24 @@ import (
 	"tap/internal/eintr"
 )
 
-// Program is a loaded program, which lives as long as it is open, or a filter has it.
+// Program is a loaded BPF program. The kernel keeps it until Close, and as long as a filter uses it.
 type Program struct{ fd int }
 
-// Fd is the descriptor, valid until Close.
+// Fd returns the descriptor. It is valid until Close.
 func (p *Program) Fd() int { return p.fd }
 
-// Close lets go of the program, which was only held: there is nothing to lose.
+// Close closes the descriptor. It ignores errors: nothing was written.
 func (p *Program) Close() { _ = unix.Close(p.fd) }
 
-// ErrUnsupported is in the chain where the kernel loads no programs.
-var ErrUnsupported = errors.New("the kernel loads no BPF programs")
+// ErrUnsupported reports that the kernel does not support BPF programs.
+var ErrUnsupported = errors.New("the kernel does not support BPF programs")
 
-// loadAttr is what BPF_PROG_LOAD reads of union bpf_attr (include/uapi/linux/bpf.h).
+// loadAttr is the part of union bpf_attr for BPF_PROG_LOAD (include/uapi/linux/bpf.h).
 type loadAttr struct {
 	kind              uint32
 	instructionCount  uint32
-	instructions      uint64 // addresses
-	license           uint64
+	instructions      uint64 // address
+	license           uint64 // address
 	logLevel, logSize uint32
 	log               uint64
 	kernelVersion     uint32
@@ -36,13 +36,13 @@ type loadAttr struct {
 	name              [unix.BPF_OBJ_NAME_LEN]byte
 }
 
-// load gives a program to the kernel. Before Linux 5.11 it counts as locked memory, for
-// which root may have no room left.
+// load loads a program into the kernel. Before Linux 5.11 a program counts as locked memory, so
+// load raises RLIMIT_MEMLOCK after EPERM: root may have reached the limit.
 func load(name string, program []instruction) (*Program, error) {
 	fd, err := tryLoad(name, program)
 	if errors.Is(err, unix.EPERM) {
 		infinite := unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}
-		if unix.Setrlimit(unix.RLIMIT_MEMLOCK, &infinite) == nil { // else the first error says what is missing
+		if unix.Setrlimit(unix.RLIMIT_MEMLOCK, &infinite) == nil { // otherwise the first error names the missing privilege
 			fd, err = tryLoad(name, program)
 		}
 	}
@@ -55,6 +55,7 @@ func load(name string, program []instruction) (*Program, error) {
 	return &Program{fd: fd}, nil
 }
 
+// tryLoad calls BPF_PROG_LOAD, and repeats it after EAGAIN.
 func tryLoad(name string, program []instruction) (int, error) {
 	code, license := encode(program), []byte("Apache-2.0\x00")
 	var pinned runtime.Pinner
@@ -79,17 +80,19 @@ func tryLoad(name string, program []instruction) (int, error) {
 	return fd, err
 }
 
-// maxAttempts is how often a program is loaded. The kernel gives up verifying it where a
-// signal is pending, and Go's scheduler sends some to its own threads.
+// maxAttempts is the maximum number of attempts to load a program. The kernel aborts the
+// verification if a signal is pending, and the Go scheduler sends signals to its own threads.
 // Source: Linux 6.12, kernel/bpf/verifier.c, do_check.
 const maxAttempts = 30
 
-// Tag is the kernel's hash of a program's instructions: equal programs have equal ones.
+// Tag is the kernel's hash of the instructions of a program. Equal programs have equal tags.
 type Tag [unix.BPF_TAG_SIZE]byte
 
+// String returns the tag in hexadecimal.
 func (t Tag) String() string { return fmt.Sprintf("%x", t[:]) }
 
-// Tag asks the kernel, which does not hash as it did before (SHA-1 until Linux 6.17).
+// Tag reads the tag from the kernel. The hash algorithm is the kernel's (SHA-1 until Linux 6.17), so
+// the tag is read back rather than computed.
 func (p *Program) Tag() (Tag, error) {
 	var info struct { // the beginning of struct bpf_prog_info
 		kind, id uint32
@@ -98,7 +101,7 @@ func (p *Program) Tag() (Tag, error) {
 	var pinned runtime.Pinner
 	defer pinned.Unpin()
 	pinned.Pin(&info)
-	attr := struct { // of BPF_OBJ_GET_INFO_BY_FD
+	attr := struct { // the part of union bpf_attr for BPF_OBJ_GET_INFO_BY_FD
 		fd, length uint32
 		info       uint64
 	}{fd: uint32(p.fd), length: uint32(unsafe.Sizeof(info)), info: uint64(uintptr(unsafe.Pointer(&info)))}
@@ -108,8 +111,10 @@ func (p *Program) Tag() (Tag, error) {
 	return info.tag, nil
 }
 
+// address returns the address of b, which must be pinned, as the kernel expects it.
 func address(b *byte) uint64 { return uint64(uintptr(unsafe.Pointer(b))) }
 
+// bpf calls bpf(2).
 func bpf(command int, attr unsafe.Pointer, size uintptr) (int, error) {
 	result := 0
 	err := eintr.Retry(func() error {

@@ -7,7 +7,7 @@ import (
 	"unsafe"
 )
 
-// What a compiler would lay out for this machine: `r2 = *(u32 *)(r1 + 36)`, `if r2 == 7 goto +1`.
+// A compiler for this machine encodes the same: `r2 = *(u32 *)(r1 + 36)`, `if r2 == 7 goto +1`.
 func TestEncode(t *testing.T) {
 	code := encode([]instruction{
 		{code: load32, destination: 2, source: 1, offset: ingressIfindex},
@@ -31,8 +31,8 @@ func TestEncode(t *testing.T) {
 	}
 }
 
-// The kernel refuses what is set behind the fields that it knows, so none may be moved.
-func TestLoadAttrIsTheKernels(t *testing.T) {
+// The layout must equal union bpf_attr: the kernel rejects nonzero bytes after the fields that it knows.
+func TestLoadAttrLayout(t *testing.T) {
 	var attr loadAttr
 	for name, field := range map[string]struct{ got, want uintptr }{
 		"insns":       {unsafe.Offsetof(attr.instructions), 8},

@@ -1,5 +1,5 @@
-// Package eintr repeats system calls that a signal interrupted. The Go runtime
-// sends signals to itself, and repeats only the calls of its own libraries.
+// Package eintr retries system calls that a signal interrupted. The Go runtime sends signals to its
+// own threads, and only the standard library retries its calls.
 package eintr
 
 import (
@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// Retry repeats call for as long as it fails with EINTR.
+// Retry calls call until it returns nil or an error other than EINTR, and returns that result.
 func Retry(call func() error) error {
 	for {
 		if err := call(); !errors.Is(err, syscall.EINTR) {

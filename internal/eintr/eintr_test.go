@@ -10,21 +10,21 @@ import (
 func TestRetry(t *testing.T) {
 	tests := []struct {
 		name    string
-		answers []error
+		results []error
 		want    error
 	}{
-		{"at once", []error{nil}, nil},
+		{"success", []error{nil}, nil},
 		{"interrupted twice", []error{unix.EINTR, unix.EINTR, nil}, nil},
-		{"interrupted, then refused", []error{unix.EINTR, unix.EPERM}, unix.EPERM},
-		{"refused", []error{unix.EBUSY, nil}, unix.EBUSY},
+		{"interrupted, then error", []error{unix.EINTR, unix.EPERM}, unix.EPERM},
+		{"error", []error{unix.EBUSY, nil}, unix.EBUSY},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			answers := tt.answers
+			results := tt.results
 			got := Retry(func() error {
-				answer := answers[0]
-				answers = answers[1:]
-				return answer
+				result := results[0]
+				results = results[1:]
+				return result
 			})
 			if !errors.Is(got, tt.want) {
 				t.Errorf("Retry\nwant %v\ngot  %v", tt.want, got)

@@ -151,16 +151,16 @@ func (a *Attachment) shape(ref plan.Ref) error {
 	if tc.Root != (plan.Root{}) {
 		err := error(nil)
 		if tc.Root.NoQueue {
-			err = a.Conn.SendUnqueued(index)
+			err = a.Conn.SetNoqueue(index)
 		} else {
-			err = a.Conn.LimitSending(index, tc.Root.Limit)
+			err = a.Conn.AddTBF(index, tc.Root.Limit)
 		}
 		if err != nil {
 			return tc.RootBy().Kind.Of(err)
 		}
 	}
 	if tc.Mirror != plan.None {
-		if err := a.Conn.RedirectReceived(index, a.Found[tc.Mirror].Index); err != nil {
+		if err := a.Conn.MirrorIngress(index, a.Found[tc.Mirror].Index); err != nil {
 			return tc.MirrorBy().Kind.Of(fmt.Errorf("limit egress of tap %q: %w", a.Conf.Tap.Name, err))
 		}
 	}
@@ -172,7 +172,7 @@ func (a *Attachment) shape(ref plan.Ref) error {
 	if err != nil {
 		return err
 	}
-	_, err = a.Conn.Hook(index, netdev.Hooking{Qdisc: true, Filters: programs.filters})
+	_, err = a.Conn.Hook(index, netdev.HookRequest{Qdisc: true, Filters: programs.filters})
 	return tc.Hooks[0].By.Kind.Of(err)
 }
 
@@ -237,7 +237,7 @@ func (a *Attachment) Connect() error {
 	iface, made := a.Found[plan.Interface], false
 	a.Undo.On(func(context.Context) error { return releaseInterface(a.Conn, iface.Index, a.Conf.IsHook, &made) })
 	var err error
-	made, err = a.Conn.Hook(iface.Index, netdev.Hooking{Qdisc: !want.TC.Shared, Limit: want.TC.Root.Limit, Filters: a.loaded.filters})
+	made, err = a.Conn.Hook(iface.Index, netdev.HookRequest{Qdisc: !want.TC.Shared, Limit: want.TC.Root.Limit, Filters: a.loaded.filters})
 	if errors.Is(err, unix.EEXIST) {
 		err = fmt.Errorf("%w: %w", errMeanwhile, err)
 	}

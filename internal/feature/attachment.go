@@ -43,7 +43,7 @@ type Attachment struct {
 // Open looks at what is there in the container's namespace, and plans. It makes nothing.
 func Open(conf *netconf.Config, sandbox *netns.Sandbox) (*Attachment, error) {
 	a := newAttachment(conf, sandbox, All())
-	if err := enter(sandbox.DoHere, a.open); err != nil {
+	if err := enter(sandbox.DoInPlace, a.open); err != nil {
 		a.Close()
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func newAttachment(conf *netconf.Config, sandbox *netns.Sandbox, features []Feat
 // OpenTrial is Open for STATUS, which first makes what other plugins make before an ADD.
 func OpenTrial(conf *netconf.Config, sandbox *netns.Sandbox) (*Attachment, error) {
 	a := newAttachment(conf, sandbox, All())
-	err := enter(sandbox.DoHere, func() error {
+	err := enter(sandbox.DoInPlace, func() error {
 		conn, err := netdev.Dial()
 		if err != nil {
 			return deviceFault.Of(err)
@@ -82,7 +82,7 @@ func TryDriver(conf *netconf.Config) error {
 		return tunFault(err)
 	}
 	defer device.Close()
-	return tunFault(device.Supports(conf.Tap.MultiQueue))
+	return tunFault(device.CheckFeatures(conf.Tap.MultiQueue))
 }
 
 // open is done on a thread in the namespace.
@@ -238,7 +238,7 @@ func tunFault(err error) error {
 		return cni.Kind{Code: cni.CodeNameTaken, Advice: "it was left as it was: choose another name, or delete it (the alias that ip link shows says whose a tap is); where an earlier plugin of the chain made it, name the tap with the key tapName"}.Of(err)
 	case errors.Is(err, tuntap.ErrNoDriver):
 		return cni.Kind{Code: cni.CodeDevice, Advice: "load the driver: modprobe tun (and mknod /dev/net/tun c 10 200 where udev does not make it)"}.Of(err)
-	case errors.Is(err, tuntap.ErrLacks):
+	case errors.Is(err, tuntap.ErrUnsupported):
 		return cni.Kind{Code: cni.CodeDevice, Advice: "this needs a newer kernel, or a configuration without multiQueue"}.Of(err)
 	}
 	return deviceFault.Of(err)

@@ -138,12 +138,12 @@ func (a *Attachment) state(ref plan.Ref) (*plan.State, error) {
 		}
 	}
 	if want.TC.Mirror != plan.None {
-		if s.Mirror, err = a.Conn.RedirectOf(s.Index); err != nil {
+		if s.Mirror, err = a.Conn.IngressMirrorOf(s.Index); err != nil {
 			return nil, err
 		}
 	}
 	if want.TC.Root != (plan.Root{}) {
-		if s.Bucket, err = a.Conn.SendingLimit(s.Index); err != nil {
+		if s.Bucket, err = a.Conn.TBF(s.Index); err != nil {
 			return nil, err
 		}
 		qdiscs, err := a.Conn.Qdiscs()

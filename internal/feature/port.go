@@ -105,7 +105,7 @@ func makeBridge(a *Attachment) error {
 		return bridgelessFault.Of(err)
 	}
 	if err == nil && asked.VLANs.Native != 0 {
-		err = a.Conn.FilterVLANs(asked.Bridge)
+		err = a.Conn.EnableVLANFiltering(asked.Bridge)
 	}
 	if errors.Is(err, netdev.ErrNoVLANFiltering) {
 		return filteringFault.Of(err)

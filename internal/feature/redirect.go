@@ -83,12 +83,12 @@ func takeOver(a *Attachment, err error) error {
 // be told from those of an attachment that has the same name, nor would the qdisc that
 // both want to make. The lock ends with the attachment's Close.
 func lockInterface(a *Attachment, link *netdev.Link) error {
-	claim, err := netns.ClaimHere(fmt.Sprintf("tap/:interface/%d", link.Index))
-	if errors.Is(err, netns.ErrClaimed) {
+	lock, err := netns.TryLock(fmt.Sprintf("tap/:interface/%d", link.Index))
+	if errors.Is(err, netns.ErrLocked) {
 		return fmt.Errorf("%w: %w", errMeanwhile, err)
 	}
 	if err == nil {
-		a.onClose = append(a.onClose, claim.Close)
+		a.onClose = append(a.onClose, lock.Close)
 	}
 	return err
 }
@@ -102,9 +102,9 @@ func (r *redirect) look(a *Attachment) error {
 	for _, q := range qdiscs {
 		switch {
 		case q.Device != r.iface.Index:
-		case q.IsHook() && q.Kind != clsact:
+		case q.HasHooks() && q.Kind != clsact:
 			return fmt.Errorf("%w: qdisc %s", errOneHook, q.Kind)
-		case q.IsHook():
+		case q.HasHooks():
 			r.clsact = true
 		case q.IsRoot() && !q.IsDefault():
 			r.queue = q.Kind
@@ -156,8 +156,8 @@ func (r *redirect) plan(a *Attachment, want *plan.Desired) error {
 // from there. What leads away from the device is last: it begins to work when all is there.
 func between(other plan.Ref, name string, ours func(string) bool, by plan.Need) []plan.Hook {
 	return []plan.Hook{
-		{At: netdev.Sent, Name: name, Ours: ours, Device: other, Load: load(bpf.OnlyFrom), By: by},
-		{At: netdev.Received, Name: name, Ours: ours, Device: other, Load: load(bpf.Redirect), By: by},
+		{At: netdev.EgressHook, Name: name, Ours: ours, Device: other, Load: load(bpf.LoadOnlyFrom), By: by},
+		{At: netdev.IngressHook, Name: name, Ours: ours, Device: other, Load: load(bpf.LoadRedirect), By: by},
 	}
 }
 

@@ -91,7 +91,7 @@ func findHooked(conn *netdev.Conn, ours func(name string) bool) ([]hooked, error
 	}
 	var list []hooked
 	for _, q := range qdiscs {
-		if !q.IsHook() || q.Kind != clsact {
+		if !q.HasHooks() || q.Kind != clsact {
 			continue
 		}
 		filters, err := conn.Filters(q.Device)
@@ -124,10 +124,10 @@ func (h *hooked) release(conn *netdev.Conn) error {
 		return redirectFault.Of(conn.DeleteQdisc(h.qdisc)) // its filters go with it, in one step
 	}
 	for _, f := range h.filters { // those of what is received come first
-		if f.Hook == netdev.Sent && failed != nil {
+		if f.Hook == netdev.EgressHook && failed != nil {
 			break
 		}
-		failed = errors.Join(failed, conn.Unhook(h.qdisc.Device, f))
+		failed = errors.Join(failed, conn.DeleteFilter(h.qdisc.Device, f))
 	}
 	return redirectFault.Of(failed)
 }

@@ -9,20 +9,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Settings are what Configure gives to a device. Zero values are left as the kernel made them.
+// Settings lists the attributes that [Conn.Configure] sets. A zero value leaves the
+// attribute unchanged.
 type Settings struct {
 	Alias      string
 	MTU        int // bytes
 	MAC        net.HardwareAddr
 	TxQueueLen int  // packets
-	Master     int  // index of the bridge whose port it becomes
-	Port       Port // what that bridge makes of it
+	Master     int  // index of the bridge that the device is enslaved to
+	Port       Port // bridge port settings; requires Master
 	Promisc    bool // IFF_PROMISC
 	AllMulti   bool // IFF_ALLMULTI
-	ARPNotify  bool // announce the addresses whenever the link comes up (sysctl arp_notify)
+	ARPNotify  bool // send a gratuitous ARP for each address when the link comes up (sysctl arp_notify)
 }
 
-// SettingsError is that of a request with several settings, of which the kernel refused one.
+// SettingsError reports that the kernel rejected one attribute of a request with several.
 type SettingsError struct{ Err error }
 
 func (e *SettingsError) Error() string { return e.Err.Error() }
@@ -31,13 +32,15 @@ func (e *SettingsError) Unwrap() error { return e.Err }
 // ipv4DevconfARPNotify is IPV4_DEVCONF_ARP_NOTIFY (include/uapi/linux/ip.h).
 const ipv4DevconfARPNotify = 22
 
-// Configure applies all settings and brings the device up, in one request. The
-// kernel stops at the first that it refuses and keeps those before it; the
-// error names it. (A port that its bridge shall not treat as a new one takes more
-// requests: it comes up when that is arranged.)
+// Configure applies s and sets the device up in one request. The kernel applies the
+// attributes in order, stops at the first one that it rejects, and does not revert the
+// earlier ones. The error is then a *SettingsError.
+//
+// If s.Port is not the default, Configure needs several requests. It sets the device up
+// after the port is configured.
 // Source: Linux 6.12, net/core/rtnetlink.c, do_setlink.
 func (c *Conn) Configure(index int, s Settings) error {
-	if !s.Port.asNew() {
+	if !s.Port.isDefault() {
 		return c.configurePort(index, s)
 	}
 	if err := c.setLink(index, s.flags()|unix.IFF_UP, s.attributes()...); err != nil {
@@ -46,7 +49,8 @@ func (c *Conn) Configure(index int, s Settings) error {
 	return nil
 }
 
-// Prepare is Configure without bringing the device up, and without what is set then.
+// Prepare applies s like Configure, but leaves the device down and does not apply s.Port.
+// If s.Port is not the default, Prepare does not apply s.ARPNotify either.
 func (c *Conn) Prepare(index int, s Settings) error {
 	if err := c.setLink(index, s.flags(), s.attributes()...); err != nil {
 		return &SettingsError{err}
@@ -54,6 +58,8 @@ func (c *Conn) Prepare(index int, s Settings) error {
 	return nil
 }
 
+// configurePort configures a device whose port settings are not the default. The port
+// settings need a master, so they follow the attributes; IFF_UP and arp_notify come last.
 func (c *Conn) configurePort(index int, s Settings) error {
 	if err := c.Prepare(index, s); err != nil {
 		return err
@@ -61,21 +67,22 @@ func (c *Conn) configurePort(index int, s Settings) error {
 	if err := c.setPort(index, s.Port); err != nil {
 		return err
 	}
-	if err := c.setLink(index, unix.IFF_UP, s.announcement()...); err != nil {
+	if err := c.setLink(index, unix.IFF_UP, s.arpNotifyAttrs()...); err != nil {
 		return fmt.Errorf("set link up: %w", err)
 	}
 	return nil
 }
 
-// UpWithoutAddress brings up a device that only passes frames on: it gets no
-// IPv6 link-local address, so it says nothing and no route leads to it.
+// UpWithoutAddress sets a device up without an IPv6 link-local address. It is for devices
+// that only forward frames: without an address the device sends no packets of its own
+// and no route points to it.
 func (c *Conn) UpWithoutAddress(index int) error {
-	const none = 1 // IN6_ADDR_GEN_MODE_NONE, include/uapi/linux/if_link.h
+	const addrGenModeNone = 1 // IN6_ADDR_GEN_MODE_NONE, include/uapi/linux/if_link.h
 	families := nl.NewRtAttr(unix.IFLA_AF_SPEC, nil)
-	families.AddRtAttr(unix.AF_INET6, nil).AddRtAttr(unix.IFLA_INET6_ADDR_GEN_MODE, nl.Uint8Attr(none))
-	// The kernel refuses the attribute where it has no IPv6, and so no such address.
+	families.AddRtAttr(unix.AF_INET6, nil).AddRtAttr(unix.IFLA_INET6_ADDR_GEN_MODE, nl.Uint8Attr(addrGenModeNone))
+	// A kernel without IPv6 rejects the attribute; it assigns no link-local address either.
 	if err := c.setLink(index, 0, families); err != nil && !errors.Is(err, unix.EAFNOSUPPORT) {
-		return fmt.Errorf("set address generation: %w", err)
+		return fmt.Errorf("set IPv6 address generation mode: %w", err)
 	}
 	if err := c.setLink(index, unix.IFF_UP); err != nil {
 		return fmt.Errorf("set link up: %w", err)
@@ -83,8 +90,9 @@ func (c *Conn) UpWithoutAddress(index int) error {
 	return nil
 }
 
-// Down takes a device down: the namespace no longer answers to its addresses, and
-// its routes go. ErrNotFound is in the chain if there is no such device.
+// Down sets a device down. The namespace then no longer answers for the device's
+// addresses, and the kernel deletes the device's routes. The error wraps ErrNotFound
+// if the device does not exist.
 func (c *Conn) Down(index int) error {
 	if err := c.changeLink(index, 0, unix.IFF_UP); err != nil {
 		return fmt.Errorf("set link down: %w", notFound(err))
@@ -92,7 +100,7 @@ func (c *Conn) Down(index int) error {
 	return nil
 }
 
-// SetAlias gives a device an alias and nothing else.
+// SetAlias sets the alias of a device (ip link set alias).
 func (c *Conn) SetAlias(index int, alias string) error {
 	if err := c.setLink(index, 0, nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(alias))); err != nil {
 		return fmt.Errorf("set alias %q: %w", alias, err)
@@ -100,12 +108,12 @@ func (c *Conn) SetAlias(index int, alias string) error {
 	return nil
 }
 
-// setLink sets the given flags, leaves the others, and applies the attributes.
+// setLink sets the given flags and attributes. Other flags remain unchanged.
 func (c *Conn) setLink(index int, flags uint32, attrs ...*nl.RtAttr) error {
 	return c.changeLink(index, flags, flags, attrs...)
 }
 
-// changeLink gives those of the flags that are in mask their value, and applies the attributes.
+// changeLink sets the attributes and the flags selected by mask. Other flags remain unchanged.
 func (c *Conn) changeLink(index int, flags, mask uint32, attrs ...*nl.RtAttr) error {
 	req := nl.NewNetlinkRequest(unix.RTM_SETLINK, unix.NLM_F_ACK)
 	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
@@ -119,6 +127,7 @@ func (c *Conn) changeLink(index int, flags, mask uint32, attrs ...*nl.RtAttr) er
 	return err
 }
 
+// flags returns the IFF_ flags to set.
 func (s Settings) flags() uint32 {
 	flags := uint32(0)
 	if s.Promisc {
@@ -130,6 +139,7 @@ func (s Settings) flags() uint32 {
 	return flags
 }
 
+// attributes returns the IFLA_ attributes of the request, without the port settings.
 func (s Settings) attributes() []*nl.RtAttr {
 	var attrs []*nl.RtAttr
 	if s.Alias != "" {
@@ -147,14 +157,15 @@ func (s Settings) attributes() []*nl.RtAttr {
 	if s.Master != 0 {
 		attrs = append(attrs, nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(s.Master))))
 	}
-	if s.Port.asNew() { // another is not up yet
-		attrs = append(attrs, s.announcement()...)
+	if s.Port.isDefault() { // otherwise configurePort sets it together with IFF_UP
+		attrs = append(attrs, s.arpNotifyAttrs()...)
 	}
 	return attrs
 }
 
-// announcement goes with the request that brings the device up.
-func (s Settings) announcement() []*nl.RtAttr {
+// arpNotifyAttrs returns the attribute that enables arp_notify, or nil if not requested.
+// It belongs in the request that sets the device up.
+func (s Settings) arpNotifyAttrs() []*nl.RtAttr {
 	if !s.ARPNotify {
 		return nil
 	}
@@ -164,7 +175,7 @@ func (s Settings) announcement() []*nl.RtAttr {
 	return []*nl.RtAttr{families}
 }
 
-// Delete removes a device; one that is gone already is no error.
+// Delete deletes a device. It returns nil if the device does not exist.
 func (c *Conn) Delete(index int) error {
 	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
 	msg.Index = int32(index)
@@ -174,7 +185,7 @@ func (c *Conn) Delete(index int) error {
 	return nil
 }
 
-// DeleteByName is Delete for a device of which nothing but the name is known.
+// DeleteByName deletes a device by name. It returns nil if the device does not exist.
 func (c *Conn) DeleteByName(name string) error {
 	err := c.delete(nl.NewIfInfomsg(unix.AF_UNSPEC), nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)))
 	if err != nil {
@@ -183,6 +194,7 @@ func (c *Conn) DeleteByName(name string) error {
 	return nil
 }
 
+// delete sends RTM_DELLINK and ignores ENODEV.
 func (c *Conn) delete(msg *nl.IfInfomsg, attrs ...*nl.RtAttr) error {
 	req := nl.NewNetlinkRequest(unix.RTM_DELLINK, unix.NLM_F_ACK)
 	req.AddData(msg)

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestDumpIsRepeatedWhileInterrupted(t *testing.T) {
+func TestDumpRetriesWhenInterrupted(t *testing.T) {
 	tests := []struct {
 		name        string
 		interrupted int // times
@@ -17,8 +17,8 @@ func TestDumpIsRepeatedWhileInterrupted(t *testing.T) {
 	}{
 		{"never", 0, nil, 1},
 		{"once", 1, nil, 2},
-		{"nearly for ever", 19, nil, 20},
-		{"for ever", 100, errDumpInterrupted, 20},
+		{"19 times", 19, nil, 20},
+		{"always", 100, errDumpInterrupted, 20},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -30,13 +30,13 @@ func TestDumpIsRepeatedWhileInterrupted(t *testing.T) {
 				return []int{calls}, nil
 			})
 			if !errors.Is(err, tt.want) || calls != tt.calls || len(list) != 1 || list[0] != calls {
-				t.Errorf("dump\nwant the answer of call %d, %v\ngot  %v after %d calls, %v", tt.calls, tt.want, list, calls, err)
+				t.Errorf("dump\nwant the list of call %d, %v\ngot  %v after %d calls, %v", tt.calls, tt.want, list, calls, err)
 			}
 		})
 	}
 }
 
-func TestDumpIsNotRepeatedAfterAnotherError(t *testing.T) {
+func TestDumpDoesNotRetryOtherErrors(t *testing.T) {
 	calls := 0
 	if _, err := dump(func() ([]int, error) { calls++; return nil, unix.EPERM }); !errors.Is(err, unix.EPERM) || calls != 1 {
 		t.Errorf("dump\nwant %v after 1 call\ngot  %v after %d", unix.EPERM, err, calls)
@@ -45,7 +45,7 @@ func TestDumpIsNotRepeatedAfterAnotherError(t *testing.T) {
 
 func TestNotFound(t *testing.T) {
 	if err := notFound(unix.ENODEV); !errors.Is(err, ErrNotFound) || !errors.Is(err, unix.ENODEV) {
-		t.Errorf("notFound(ENODEV)\nwant %v, and the errno\ngot  %v", ErrNotFound, err)
+		t.Errorf("notFound(ENODEV)\nwant %v and ENODEV in the chain\ngot  %v", ErrNotFound, err)
 	}
 	for _, other := range []error{nil, unix.EPERM} {
 		if err := notFound(other); !errors.Is(err, other) || errors.Is(err, ErrNotFound) {

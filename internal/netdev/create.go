@@ -8,10 +8,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrExists is in the chain where a device already bears the name.
-var ErrExists = errors.New("a device of that name exists")
+// ErrExists reports that the name of a new device is already in use.
+var ErrExists = errors.New("name already in use")
 
-// Add makes a device of a kind that needs no settings ("ifb", "bridge").
+// Add creates a device of a kind that needs no parameters, such as "ifb" or "bridge". The
+// error wraps ErrExists if the name is already in use.
 func (c *Conn) Add(name, kind string) error {
 	req := nl.NewNetlinkRequest(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK)
 	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))

@@ -9,14 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// AddAddress gives a device an address with its prefix length. An IPv6 address
-// is usable at once: duplicate address detection is left out (IFA_F_NODAD),
-// since it could not run before somebody attaches to the tap.
+// AddAddress adds an address with its prefix length to a device. An IPv6 address is usable
+// immediately: AddAddress disables duplicate address detection (IFA_F_NODAD), which could not
+// run before a process attaches to the tap.
 func (c *Conn) AddAddress(index int, addr net.IPNet) error {
 	family, ip := familyOf(addr.IP)
 	ones, bits := addr.Mask.Size()
 	if ip == nil || bits != 8*len(ip) {
-		return fmt.Errorf("add address %s/%d: not an address with its prefix length", addr.IP, ones)
+		return fmt.Errorf("add address %s/%d: invalid address or prefix length", addr.IP, ones)
 	}
 	msg := nl.NewIfAddrmsg(family)
 	msg.Index = uint32(index)
@@ -28,7 +28,7 @@ func (c *Conn) AddAddress(index int, addr net.IPNet) error {
 	switch {
 	case family == unix.AF_INET6:
 		msg.Flags = unix.IFA_F_NODAD
-	case ones < 31: // RFC 3021: /31 and /32 have none
+	case ones < 31: // RFC 3021: /31 and /32 have no broadcast address
 		broadcast := make(net.IP, len(ip))
 		for i := range ip {
 			broadcast[i] = ip[i] | ^addr.Mask[i]
@@ -41,29 +41,30 @@ func (c *Conn) AddAddress(index int, addr net.IPNet) error {
 	return nil
 }
 
-// Route is a unicast route through one device, by one or several next hops.
+// Route is a unicast route through one device, with one or more next hops.
 type Route struct {
 	Dst      net.IPNet
-	Hops     []Hop // never empty; several make a multipath route
+	Hops     []Hop // not empty; more than one makes a multipath route
 	Table    int   // 0: main
 	Priority int   // metric; 0: the kernel's default
-	Scope    int   // RT_SCOPE_UNIVERSE (0) and up, rtnetlink(7); IPv6 has none
+	Scope    int   // RT_SCOPE_UNIVERSE (0) and above, rtnetlink(7); IPv4 only
 	MTU      int   // bytes; 0: the device's
 	AdvMSS   int   // bytes; 0: derived from the MTU
 }
 
-// MaxHops is what one multipath route may have: the kernel dumps a route in one
-// message of at most 32 KB (Linux 6.12, net/netlink/af_netlink.c, netlink_dump), in
-// which an IPv6 hop takes 28 bytes. With more, nobody could list the routes of the
-// namespace any more; and the length of RTA_MULTIPATH has 16 bits.
+// MaxHops is the maximum number of next hops in a Route. The kernel dumps a route in one message
+// of at most 32 KB (Linux 6.12, net/netlink/af_netlink.c, netlink_dump), in which an IPv6 hop
+// takes 28 bytes. With more hops, no process could list the routes of the namespace any more.
+// The length field of RTA_MULTIPATH has 16 bits.
 const MaxHops = 1024
 
-// Hop is where a route leads to.
+// Hop is a next hop of a route.
 type Hop struct {
-	Gateway net.IP // nil: the destination is on the link itself
-	OnLink  bool   // the gateway is on the link although no address says so
+	Gateway net.IP // nil: the destination is directly reachable
+	OnLink  bool   // the gateway is directly reachable although no prefix of the device contains it
 }
 
+// String returns the route in a syntax similar to ip-route(8).
 func (r Route) String() string {
 	var b strings.Builder
 	b.WriteString(r.Dst.String())
@@ -86,16 +87,16 @@ func (r Route) String() string {
 	return b.String()
 }
 
-// AddRoute adds a route through a device. One of the same destination that
-// another device has stays: IPv4 prefers the newer, IPv6 uses both.
+// AddRoute adds a route through a device. A route to the same destination through another device
+// remains: IPv4 prefers the newer route, IPv6 uses both.
 func (c *Conn) AddRoute(index int, r Route) error {
 	if len(r.Hops) > MaxHops {
-		return fmt.Errorf("add route to %s: %d hops, more than %d", r.Dst.String(), len(r.Hops), MaxHops)
+		return fmt.Errorf("add route to %s: %d next hops exceed the limit of %d", r.Dst.String(), len(r.Hops), MaxHops)
 	}
 	family, dst := familyOf(r.Dst.IP)
 	ones, bits := r.Dst.Mask.Size()
 	if dst == nil || bits != 8*len(dst) {
-		return fmt.Errorf("add route %s: not a destination with its prefix length", r)
+		return fmt.Errorf("add route %s: invalid destination or prefix length", r)
 	}
 	msg := nl.NewRtMsg() // main table, RTPROT_BOOT, RTN_UNICAST
 	msg.Family = uint8(family)
@@ -105,7 +106,7 @@ func (c *Conn) AddRoute(index int, r Route) error {
 	req.AddData(msg)
 	req.AddData(nl.NewRtAttr(unix.RTA_DST, dst.Mask(r.Dst.Mask)))
 	if r.Table != 0 {
-		msg.Table = unix.RT_TABLE_UNSPEC // RTA_TABLE goes first, and has room for tables above 255
+		msg.Table = unix.RT_TABLE_UNSPEC // RTA_TABLE takes precedence and supports tables above 255
 		req.AddData(nl.NewRtAttr(unix.RTA_TABLE, nl.Uint32Attr(uint32(r.Table))))
 	}
 	if r.Priority != 0 {
@@ -121,6 +122,7 @@ func (c *Conn) AddRoute(index int, r Route) error {
 	return nil
 }
 
+// metrics returns RTA_METRICS, or nil if no metric is set.
 func (r Route) metrics() *nl.RtAttr {
 	if r.MTU == 0 && r.AdvMSS == 0 {
 		return nil
@@ -135,6 +137,8 @@ func (r Route) metrics() *nl.RtAttr {
 	return metrics
 }
 
+// addHops adds the next hops to a request: RTA_OIF and RTA_GATEWAY for one, RTA_MULTIPATH for
+// several.
 func (r Route) addHops(req *nl.NetlinkRequest, msg *nl.RtMsg, index int) {
 	if len(r.Hops) == 1 {
 		req.AddData(nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(uint32(index))))
@@ -160,6 +164,7 @@ func (r Route) addHops(req *nl.NetlinkRequest, msg *nl.RtMsg, index int) {
 	req.AddData(nl.NewRtAttr(unix.RTA_MULTIPATH, paths))
 }
 
+// gateway returns RTA_GATEWAY, or nil if the hop has no gateway.
 func (h Hop) gateway() *nl.RtAttr {
 	if h.Gateway == nil {
 		return nil
@@ -168,8 +173,8 @@ func (h Hop) gateway() *nl.RtAttr {
 	return nl.NewRtAttr(unix.RTA_GATEWAY, gateway)
 }
 
-// familyOf is the address family, and the address in as many bytes as that has;
-// nil if it is no address.
+// familyOf returns the address family of ip, and ip in the length of that family. The address is
+// nil if ip is invalid.
 func familyOf(ip net.IP) (int, net.IP) {
 	if v4 := ip.To4(); v4 != nil {
 		return unix.AF_INET, v4

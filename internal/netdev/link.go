@@ -11,53 +11,53 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrNotFound is in the chain where there is no such device.
+// ErrNotFound reports that a device does not exist.
 var ErrNotFound = errors.New("not found")
 
-// Link is a network device as the kernel describes it.
+// Link is a network device as the kernel reports it.
 type Link struct {
 	Index      int
 	Name       string
 	Alias      string
 	Kind       string // IFLA_INFO_KIND: "tun", "bridge", "veth"…
-	Ethernet   bool   // its frames have an Ethernet header
+	Ethernet   bool   // ARPHRD_ETHER: frames have an Ethernet header
 	Up         bool   // IFF_UP, the administrative state
 	Promisc    bool   // IFF_PROMISC
 	AllMulti   bool   // IFF_ALLMULTI
 	MAC        net.HardwareAddr
 	MTU        int     // bytes
 	TxQueueLen int     // packets
-	Master     int     // index of the bridge whose port it is; 0: none
-	Isolated   bool    // a port that reaches no other isolated port of its bridge
+	Master     int     // index of its bridge; 0: not a bridge port
+	Isolated   bool    // a bridge port that cannot reach other isolated ports
 	Tun        *Tun    // nil: not a device of /dev/net/tun
 	Bridge     *Bridge // nil: not a bridge
 }
 
-// Tun is what only a device of /dev/net/tun has (Linux 6.12,
+// Tun holds the attributes of devices created through /dev/net/tun (Linux 6.12,
 // drivers/net/tun.c, tun_fill_info).
 type Tun struct {
-	Tap        bool // layer 2; else a layer 3 "tun"
+	Tap        bool // layer 2 (tap); otherwise layer 3 (tun)
 	Persistent bool
 	MultiQueue bool
-	Queues     int     // attached and enabled; the kernel tells only of a multi-queue device
-	Disabled   int     // attached and disabled; likewise
-	Owner      *uint32 // nil: none set, which netlink tells from root by leaving it out
-	Group      *uint32
+	Queues     int     // attached and enabled; the kernel reports it for multi-queue devices only
+	Disabled   int     // attached and disabled; for multi-queue devices only
+	Owner      *uint32 // user ID; nil: not set, the kernel omits the attribute (0 is root)
+	Group      *uint32 // group ID; nil: not set
 }
 
-// Bridge is what only a bridge has (Linux 6.12, net/bridge/br_netlink.c, br_fill_info).
+// Bridge holds the attributes of bridges (Linux 6.12, net/bridge/br_netlink.c, br_fill_info).
 type Bridge struct {
-	FiltersVLANs bool
-	DefaultVLAN  int // of a new port, its PVID and untagged; 0: it gets none
+	FiltersVLANs bool // vlan_filtering
+	DefaultVLAN  int  // vlan_default_pvid: VLAN of new ports, PVID and untagged; 0: none
 }
 
-// IsTap says whether it is a layer 2 device of /dev/net/tun.
+// IsTap reports whether l is a tap: a layer 2 device created through /dev/net/tun.
 func (l *Link) IsTap() bool { return l.Tun != nil && l.Tun.Tap }
 
 // skipStats is RTEXT_FILTER_SKIP_STATS (include/uapi/linux/rtnetlink.h).
 const skipStats = 1 << 3
 
-// LinkByName reads one device; ErrNotFound is in the chain if there is none.
+// LinkByName returns the device with the given name. The error wraps ErrNotFound if it does not exist.
 func (c *Conn) LinkByName(name string) (*Link, error) {
 	link, err := c.link(0, nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)))
 	if err != nil {
@@ -66,7 +66,7 @@ func (c *Conn) LinkByName(name string) (*Link, error) {
 	return link, nil
 }
 
-// LinkByIndex reads one device; ErrNotFound is in the chain if there is none.
+// LinkByIndex returns the device with the given index. The error wraps ErrNotFound if it does not exist.
 func (c *Conn) LinkByIndex(index int) (*Link, error) {
 	link, err := c.link(index)
 	if err != nil {
@@ -75,7 +75,7 @@ func (c *Conn) LinkByIndex(index int) (*Link, error) {
 	return link, nil
 }
 
-// Links reads all devices of the namespace.
+// Links returns all devices of the namespace.
 func (c *Conn) Links() ([]*Link, error) {
 	links, err := dump(func() ([]*Link, error) {
 		req := nl.NewNetlinkRequest(unix.RTM_GETLINK, unix.NLM_F_DUMP)
@@ -89,6 +89,7 @@ func (c *Conn) Links() ([]*Link, error) {
 	return links, nil
 }
 
+// link returns the device that index or attrs identify.
 func (c *Conn) link(index int, attrs ...*nl.RtAttr) (*Link, error) {
 	req := nl.NewNetlinkRequest(unix.RTM_GETLINK, 0)
 	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
@@ -103,11 +104,12 @@ func (c *Conn) link(index int, attrs ...*nl.RtAttr) (*Link, error) {
 		return nil, notFound(err)
 	}
 	if len(links) != 1 {
-		return nil, fmt.Errorf("the kernel answered with %d devices", len(links))
+		return nil, fmt.Errorf("the kernel returned %d devices", len(links))
 	}
 	return links[0], nil
 }
 
+// notFound adds ErrNotFound to an error that wraps ENODEV.
 func notFound(err error) error {
 	if errors.Is(err, unix.ENODEV) {
 		return fmt.Errorf("%w: %w", ErrNotFound, err)
@@ -115,6 +117,7 @@ func notFound(err error) error {
 	return err
 }
 
+// parseLinks parses the result of execute.
 func parseLinks(msgs [][]byte, err error) ([]*Link, error) {
 	if err != nil {
 		return nil, err
@@ -123,16 +126,17 @@ func parseLinks(msgs [][]byte, err error) ([]*Link, error) {
 	for _, msg := range msgs {
 		link, err := parseLink(msg)
 		if err != nil {
-			return nil, fmt.Errorf("read RTM_NEWLINK: %w", err)
+			return nil, fmt.Errorf("parse RTM_NEWLINK: %w", err)
 		}
 		links = append(links, link)
 	}
 	return links, nil
 }
 
+// parseLink parses an RTM_NEWLINK message.
 func parseLink(msg []byte) (*Link, error) {
 	if len(msg) < unix.SizeofIfInfomsg {
-		return nil, fmt.Errorf("message of %d bytes", len(msg))
+		return nil, fmt.Errorf("message too short: %d bytes", len(msg))
 	}
 	info := nl.DeserializeIfInfomsg(msg)
 	attrs, err := nl.ParseRouteAttr(msg[unix.SizeofIfInfomsg:])
@@ -167,6 +171,7 @@ func parseLink(msg []byte) (*Link, error) {
 	return link, nil
 }
 
+// parseInfo parses IFLA_LINKINFO.
 func (l *Link) parseInfo(value []byte) error {
 	attrs, err := nl.ParseRouteAttr(value)
 	if err != nil {
@@ -179,7 +184,7 @@ func (l *Link) parseInfo(value []byte) error {
 			l.Kind = str(attr.Value)
 		case unix.IFLA_INFO_DATA:
 			data = attr.Value
-		case nl.IFLA_INFO_SLAVE_DATA: // of a bridge: only that has this attribute
+		case nl.IFLA_INFO_SLAVE_DATA: // the attribute read below exists for bridge ports only
 			l.Isolated = u8(attribute(attr.Value, nl.IFLA_BRPORT_ISOLATED)) != 0
 		}
 	}
@@ -199,6 +204,7 @@ func (l *Link) parseInfo(value []byte) error {
 	return nil
 }
 
+// parseTun parses the IFLA_INFO_DATA of a tun device.
 func parseTun(attrs []syscall.NetlinkRouteAttr) *Tun {
 	tun := &Tun{}
 	for _, attr := range attrs {
@@ -224,4 +230,5 @@ func parseTun(attrs []syscall.NetlinkRouteAttr) *Tun {
 	return tun
 }
 
+// str returns b as a string without trailing NUL bytes.
 func str(b []byte) string { return string(bytes.TrimRight(b, "\x00")) }

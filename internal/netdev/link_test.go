@@ -12,7 +12,7 @@ import (
 
 func ptr[T any](v T) *T { return &v }
 
-// newlink is an RTM_NEWLINK message without its header.
+// newlink returns the payload of an RTM_NEWLINK message.
 func newlink(index int32, flags uint32, attrs ...*nl.RtAttr) []byte {
 	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
 	msg.Index, msg.Flags = index, flags
@@ -23,7 +23,7 @@ func newlink(index int32, flags uint32, attrs ...*nl.RtAttr) []byte {
 	return data
 }
 
-// tunInfo is IFLA_LINKINFO as drivers/net/tun.c fills it.
+// tunInfo returns IFLA_LINKINFO as drivers/net/tun.c fills it.
 func tunInfo(attrs ...*nl.RtAttr) *nl.RtAttr {
 	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
 	info.AddRtAttr(unix.IFLA_INFO_KIND, nl.ZeroTerminated("tun"))
@@ -41,12 +41,13 @@ func TestParseLink(t *testing.T) {
 	bridgeInfo := func(data ...*nl.RtAttr) *nl.RtAttr {
 		info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
 		info.AddRtAttr(unix.IFLA_INFO_KIND, nl.ZeroTerminated("bridge"))
-		all := info.AddRtAttr(unix.IFLA_INFO_DATA, []byte{8, 0, 1, 0, 1, 0, 0, 0}) // must not be read as a tun's
+		all := info.AddRtAttr(unix.IFLA_INFO_DATA, []byte{8, 0, 1, 0, 1, 0, 0, 0}) // must not be parsed as data of a tun
 		for _, attr := range data {
 			all.AddChild(attr)
 		}
 		return info
 	}
+	defaultPVID := func(vlan uint16) *nl.RtAttr { return nl.NewRtAttr(nl.IFLA_BR_VLAN_DEFAULT_PVID, nl.Uint16Attr(vlan)) }
 	portInfo := func(attrs ...*nl.RtAttr) *nl.RtAttr {
 		info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
 		data := info.AddRtAttr(nl.IFLA_INFO_SLAVE_DATA, nil)
@@ -60,8 +61,8 @@ func TestParseLink(t *testing.T) {
 		msg  []byte
 		want Link
 	}{
-		{"bare", newlink(5, 0), Link{Index: 5}},
-		{"tap with everything", newlink(7, unix.IFF_UP|unix.IFF_BROADCAST,
+		{"no attributes", newlink(5, 0), Link{Index: 5}},
+		{"tap, all attributes", newlink(7, unix.IFF_UP|unix.IFF_BROADCAST,
 			nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated("net1")),
 			nl.NewRtAttr(unix.IFLA_IFALIAS, nl.ZeroTerminated("tap/vms/0123abcd/net1")),
 			nl.NewRtAttr(unix.IFLA_ADDRESS, []byte{2, 0, 0, 0, 0, 1}),
@@ -70,22 +71,28 @@ func TestParseLink(t *testing.T) {
 				attr32(nl.IFLA_TUN_NUM_QUEUES, 2), attr32(nl.IFLA_TUN_NUM_DISABLED_QUEUES, 1),
 				attr32(nl.IFLA_TUN_OWNER, 1000), attr32(nl.IFLA_TUN_GROUP, 0))),
 			Link{
-				Index: 7, Name: "net1", Alias: "tap/vms/0123abcd/net1", Kind: "tun", Up: true, MAC: net.HardwareAddr{2, 0, 0, 0, 0, 1},
-				MTU: 1400, TxQueueLen: 500, Master: 3,
-				Tun: &Tun{Tap: true, Persistent: true, MultiQueue: true, Queues: 2, Disabled: 1, Owner: ptr(uint32(1000)), Group: ptr(uint32(0))},
+				Index: 7, Name: "net1", Alias: "tap/vms/0123abcd/net1", Kind: "tun", Up: true,
+				MAC: net.HardwareAddr{2, 0, 0, 0, 0, 1}, MTU: 1400, TxQueueLen: 500, Master: 3,
+				Tun: &Tun{
+					Tap: true, Persistent: true, MultiQueue: true, Queues: 2, Disabled: 1,
+					Owner: ptr(uint32(1000)), Group: ptr(uint32(0)),
+				},
 			}},
-		{"tun, down, without owner", newlink(8, unix.IFF_RUNNING, tunInfo(attr8(nl.IFLA_TUN_TYPE, unix.IFF_TUN), attr8(nl.IFLA_TUN_PERSIST, 0))),
+		{"tun, down, without owner",
+			newlink(8, unix.IFF_RUNNING, tunInfo(attr8(nl.IFLA_TUN_TYPE, unix.IFF_TUN), attr8(nl.IFLA_TUN_PERSIST, 0))),
 			Link{Index: 8, Kind: "tun", Tun: &Tun{}}},
 		{"multi-queue, not persistent", newlink(9, 0, tunInfo(attr8(nl.IFLA_TUN_MULTI_QUEUE, 1), attr8(nl.IFLA_TUN_PERSIST, 0))),
 			Link{Index: 9, Kind: "tun", Tun: &Tun{MultiQueue: true}}},
-		{"bridge of a kernel without VLAN filtering", newlink(3, 0, bridgeInfo(attr8(nl.IFLA_BR_VLAN_FILTERING, 0))), Link{Index: 3, Kind: "bridge", Bridge: &Bridge{}}},
-		{"bridge that filters VLANs", newlink(3, 0, bridgeInfo(attr8(nl.IFLA_BR_VLAN_FILTERING, 1), nl.NewRtAttr(nl.IFLA_BR_VLAN_DEFAULT_PVID, nl.Uint16Attr(4094)))),
+		{"bridge, kernel without VLAN filtering", newlink(3, 0, bridgeInfo(attr8(nl.IFLA_BR_VLAN_FILTERING, 0))),
+			Link{Index: 3, Kind: "bridge", Bridge: &Bridge{}}},
+		{"bridge with VLAN filtering", newlink(3, 0, bridgeInfo(attr8(nl.IFLA_BR_VLAN_FILTERING, 1), defaultPVID(4094))),
 			Link{Index: 3, Kind: "bridge", Bridge: &Bridge{FiltersVLANs: true, DefaultVLAN: 4094}}},
-		{"bridge without a default VLAN", newlink(3, 0, bridgeInfo(attr8(nl.IFLA_BR_VLAN_FILTERING, 1), nl.NewRtAttr(nl.IFLA_BR_VLAN_DEFAULT_PVID, nl.Uint16Attr(0)))),
+		{"bridge without a default VLAN", newlink(3, 0, bridgeInfo(attr8(nl.IFLA_BR_VLAN_FILTERING, 1), defaultPVID(0))),
 			Link{Index: 3, Kind: "bridge", Bridge: &Bridge{FiltersVLANs: true}}},
-		{"port of a bridge", newlink(5, 0, portInfo(attr8(nl.IFLA_BRPORT_ISOLATED, 1))), Link{Index: 5, Isolated: true}},
-		{"name without its NUL", newlink(5, 0, nl.NewRtAttr(unix.IFLA_IFNAME, []byte("eth0"))), Link{Index: 5, Name: "eth0"}},
-		{"numbers too short read as zero", newlink(5, 0, nl.NewRtAttr(unix.IFLA_MTU, []byte{1, 2}), tunInfo(nl.NewRtAttr(nl.IFLA_TUN_TYPE, nil))),
+		{"bridge port", newlink(5, 0, portInfo(attr8(nl.IFLA_BRPORT_ISOLATED, 1))), Link{Index: 5, Isolated: true}},
+		{"name without NUL", newlink(5, 0, nl.NewRtAttr(unix.IFLA_IFNAME, []byte("eth0"))), Link{Index: 5, Name: "eth0"}},
+		{"truncated numbers are zero",
+			newlink(5, 0, nl.NewRtAttr(unix.IFLA_MTU, []byte{1, 2}), tunInfo(nl.NewRtAttr(nl.IFLA_TUN_TYPE, nil))),
 			Link{Index: 5, Kind: "tun", Tun: &Tun{}}},
 	}
 	for _, tt := range tests {
@@ -98,7 +105,7 @@ func TestParseLink(t *testing.T) {
 	}
 }
 
-func TestParseLinkTooShortIsAnError(t *testing.T) {
+func TestParseLinkTruncated(t *testing.T) {
 	for length := range unix.SizeofIfInfomsg {
 		if got, err := parseLink(make([]byte, length)); err == nil {
 			t.Errorf("parseLink of %d bytes\nwant an error\ngot  %+v", length, got)
@@ -106,8 +113,8 @@ func TestParseLinkTooShortIsAnError(t *testing.T) {
 	}
 }
 
-func TestParseLinksBrokenAttributeIsAnError(t *testing.T) {
-	beyond := []byte{200, 0, 1, 0} // claims 200 bytes
+func TestParseLinksInvalidAttribute(t *testing.T) {
+	tooLong := []byte{200, 0, 1, 0} // length field of 200 bytes
 	linkInfo := func(children ...*nl.RtAttr) *nl.RtAttr {
 		info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
 		for _, child := range children {
@@ -119,9 +126,10 @@ func TestParseLinksBrokenAttributeIsAnError(t *testing.T) {
 		name string
 		msg  []byte
 	}{
-		{"of the message", append(newlink(5, 0), beyond...)},
-		{"of its link info", newlink(5, 0, nl.NewRtAttr(unix.IFLA_LINKINFO, beyond))},
-		{"of a tun's data", newlink(5, 0, linkInfo(nl.NewRtAttr(unix.IFLA_INFO_KIND, nl.ZeroTerminated("tun")), nl.NewRtAttr(unix.IFLA_INFO_DATA, beyond)))},
+		{"message", append(newlink(5, 0), tooLong...)},
+		{"IFLA_LINKINFO", newlink(5, 0, nl.NewRtAttr(unix.IFLA_LINKINFO, tooLong))},
+		{"IFLA_INFO_DATA of a tun", newlink(5, 0, linkInfo(
+			nl.NewRtAttr(unix.IFLA_INFO_KIND, nl.ZeroTerminated("tun")), nl.NewRtAttr(unix.IFLA_INFO_DATA, tooLong)))},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -132,7 +140,7 @@ func TestParseLinksBrokenAttributeIsAnError(t *testing.T) {
 	}
 }
 
-func TestParseLinksHandsTheErrorOfTheRequestOn(t *testing.T) {
+func TestParseLinksReturnsRequestError(t *testing.T) {
 	if got, err := parseLinks([][]byte{newlink(1, 0)}, unix.EPERM); !errors.Is(err, unix.EPERM) || got != nil {
 		t.Errorf("parseLinks\nwant %v\ngot  %v, %v", unix.EPERM, got, err)
 	}

@@ -7,17 +7,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Port is how a bridge treats one of its ports. The zero value is how it treats a new one.
+// Port lists the settings of a bridge port. The zero value is the default of a new port.
 type Port struct {
-	Isolated bool        // it reaches no other isolated port
-	VLANs    []VLANRange // that it gets beside those of a new port
-	DropVLAN int         // of those, one that is taken from it; 0: none
+	Isolated bool        // the port cannot reach other isolated ports
+	VLANs    []VLANRange // added to the VLANs of a new port
+	DropVLAN int         // deleted from the VLANs of a new port; 0: none
 }
 
-// asNew says whether the bridge need not be told anything.
-func (p Port) asNew() bool { return !p.Isolated && len(p.VLANs) == 0 && p.DropVLAN == 0 }
+// isDefault reports whether p equals the default of a new port.
+func (p Port) isDefault() bool { return !p.Isolated && len(p.VLANs) == 0 && p.DropVLAN == 0 }
 
-// setPort needs a port: all this belongs to the bridge.
+// setPort applies p to a device. The device must have a bridge as its master.
 func (c *Conn) setPort(index int, p Port) error {
 	if p.Isolated {
 		if err := c.isolate(index); err != nil {
@@ -26,27 +26,29 @@ func (c *Conn) setPort(index int, p Port) error {
 	}
 	if len(p.VLANs) > 0 {
 		if err := c.addVLANs(index, p.VLANs); err != nil {
-			return fmt.Errorf("set VLANs of the port: %w", err)
+			return fmt.Errorf("set port VLANs: %w", err)
 		}
 	}
 	if p.DropVLAN != 0 {
 		if err := c.deleteVLAN(index, p.DropVLAN); err != nil {
-			return fmt.Errorf("remove VLAN %d of the port: %w", p.DropVLAN, err)
+			return fmt.Errorf("delete VLAN %d from the port: %w", p.DropVLAN, err)
 		}
 	}
 	return nil
 }
 
-// isolate: Linux 6.12, net/bridge/br_netlink.c, br_setport.
+// isolate sets the port flag isolated.
+// Source: Linux 6.12, net/bridge/br_netlink.c, br_setport.
 func (c *Conn) isolate(index int) error {
 	port := nl.NewRtAttr(unix.IFLA_PROTINFO|unix.NLA_F_NESTED, nil)
 	port.AddRtAttr(nl.IFLA_BRPORT_ISOLATED, nl.Uint8Attr(1))
 	return c.changePort(unix.RTM_SETLINK, index, port)
 }
 
-// changePort tells a port's bridge, which answers for it in the family AF_BRIDGE.
-func (c *Conn) changePort(verb, index int, attr *nl.RtAttr) error {
-	req := nl.NewNetlinkRequest(verb, unix.NLM_F_ACK)
+// changePort sends a request of type msgType about a bridge port. The family AF_BRIDGE addresses
+// it to the bridge of that port.
+func (c *Conn) changePort(msgType, index int, attr *nl.RtAttr) error {
+	req := nl.NewNetlinkRequest(msgType, unix.NLM_F_ACK)
 	msg := nl.NewIfInfomsg(unix.AF_BRIDGE)
 	msg.Index = int32(index)
 	req.AddData(msg)

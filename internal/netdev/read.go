@@ -21,7 +21,7 @@ func (c *Conn) Addresses(index int) ([]net.IPNet, error) {
 		for _, msg := range msgs {
 			addr, device, err := parseAddress(msg)
 			if err != nil {
-				return nil, fmt.Errorf("read RTM_NEWADDR: %w", err)
+				return nil, fmt.Errorf("parse RTM_NEWADDR: %w", err)
 			}
 			if device == index {
 				addrs = append(addrs, addr)
@@ -35,11 +35,12 @@ func (c *Conn) Addresses(index int) ([]net.IPNet, error) {
 	return addrs, nil
 }
 
-// parseAddress reads an address with its prefix length, and whose it is. Where there
-// is a peer, IFA_ADDRESS is the peer's (include/uapi/linux/if_addr.h).
+// parseAddress parses an RTM_NEWADDR message. It returns the address with its prefix length and
+// the index of the device. It prefers IFA_LOCAL, because IFA_ADDRESS is the peer's address on a
+// point-to-point device (include/uapi/linux/if_addr.h).
 func parseAddress(msg []byte) (net.IPNet, int, error) {
 	if len(msg) < unix.SizeofIfAddrmsg {
-		return net.IPNet{}, 0, fmt.Errorf("message of %d bytes", len(msg))
+		return net.IPNet{}, 0, fmt.Errorf("message too short: %d bytes", len(msg))
 	}
 	header := nl.DeserializeIfAddrmsg(msg)
 	attrs := msg[unix.SizeofIfAddrmsg:]
@@ -50,7 +51,8 @@ func parseAddress(msg []byte) (net.IPNet, int, error) {
 	return network(ip, header.Prefixlen, int(header.Family)), int(header.Index), nil
 }
 
-// network is an address with its prefix length; without an address it is the zero one of the family.
+// network returns an address with its prefix length. It uses the unspecified address of the
+// family if ip is missing.
 func network(ip []byte, prefix uint8, family int) net.IPNet {
 	size := net.IPv4len
 	if family == unix.AF_INET6 {
@@ -62,14 +64,14 @@ func network(ip []byte, prefix uint8, family int) net.IPNet {
 	return net.IPNet{IP: ip, Mask: net.CIDRMask(int(prefix), 8*size)}
 }
 
-// RouteEntry is a route that exists, with the device of each of its hops.
+// RouteEntry is an existing route with the device of each next hop.
 type RouteEntry struct {
 	Route
 	Devices []int // indexes, as many as Hops
 }
 
-// Routes lists the unicast routes of every table of the namespace. The siblings of
-// an IPv6 multipath route are one entry.
+// Routes lists the unicast routes of all tables in the namespace. An IPv6 multipath route is one
+// entry with several hops, like an IPv4 one.
 func (c *Conn) Routes() ([]RouteEntry, error) {
 	entries, err := dump(func() ([]RouteEntry, error) {
 		req := nl.NewNetlinkRequest(unix.RTM_GETROUTE, unix.NLM_F_DUMP)
@@ -81,7 +83,7 @@ func (c *Conn) Routes() ([]RouteEntry, error) {
 		var entries []RouteEntry
 		for _, msg := range msgs {
 			if len(msg) < unix.SizeofRtMsg {
-				return nil, fmt.Errorf("read RTM_NEWROUTE: message of %d bytes", len(msg))
+				return nil, fmt.Errorf("parse RTM_NEWROUTE: message too short: %d bytes", len(msg))
 			}
 			header := nl.DeserializeRtMsg(msg)
 			if header.Type != unix.RTN_UNICAST || header.Flags&unix.RTM_F_CLONED != 0 ||
@@ -90,7 +92,7 @@ func (c *Conn) Routes() ([]RouteEntry, error) {
 			}
 			entry, err := parseRoute(header, msg[unix.SizeofRtMsg:])
 			if err != nil {
-				return nil, fmt.Errorf("read RTM_NEWROUTE: %w", err)
+				return nil, fmt.Errorf("parse RTM_NEWROUTE: %w", err)
 			}
 			entries = append(entries, entry)
 		}
@@ -102,6 +104,7 @@ func (c *Conn) Routes() ([]RouteEntry, error) {
 	return entries, nil
 }
 
+// parseRoute parses the attributes of an RTM_NEWROUTE message.
 func parseRoute(header *nl.RtMsg, list []byte) (RouteEntry, error) {
 	entry := RouteEntry{Route: Route{Table: int(header.Table), Scope: int(header.Scope)}}
 	attrs, err := nl.ParseRouteAttr(list)
@@ -138,14 +141,14 @@ func parseRoute(header *nl.RtMsg, list []byte) (RouteEntry, error) {
 	return entry, nil
 }
 
-// addPaths reads the hops of a multipath route: struct rtnexthop, each with the
-// attributes of its length (include/uapi/linux/rtnetlink.h).
+// addPaths parses RTA_MULTIPATH: a list of struct rtnexthop, each followed by its attributes. The
+// length in the struct includes them (include/uapi/linux/rtnetlink.h).
 func (e *RouteEntry) addPaths(list []byte) error {
 	for len(list) >= unix.SizeofRtNexthop {
 		hop := nl.DeserializeRtNexthop(list)
 		length := int(hop.RtNexthop.Len)
 		if length < unix.SizeofRtNexthop || length > len(list) {
-			return fmt.Errorf("a hop of %d bytes in %d", length, len(list))
+			return fmt.Errorf("parse RTA_MULTIPATH: next hop of %d bytes, %d bytes left", length, len(list))
 		}
 		gateway := attribute(list[unix.SizeofRtNexthop:length], unix.RTA_GATEWAY)
 		e.add(gateway, uint32(hop.Flags), int(hop.Ifindex))
@@ -154,6 +157,7 @@ func (e *RouteEntry) addPaths(list []byte) error {
 	return nil
 }
 
+// add appends a next hop.
 func (e *RouteEntry) add(gateway net.IP, flags uint32, device int) {
 	e.Hops = append(e.Hops, Hop{Gateway: gateway, OnLink: flags&unix.RTNH_F_ONLINK != 0})
 	e.Devices = append(e.Devices, device)

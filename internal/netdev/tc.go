@@ -8,9 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// addQdisc adds a qdisc of the given kind. The parent and the handle are in header.
 func (c *Conn) addQdisc(header *nl.TcMsg, kind string, options *nl.RtAttr) error {
 	if _, err := c.execute(newQdisc(header, kind, options), 0); err != nil {
-		return fmt.Errorf("qdisc %s: %w", kind, err)
+		return fmt.Errorf("add qdisc %s: %w", kind, err)
 	}
 	return nil
 }
@@ -25,9 +26,9 @@ func newQdisc(header *nl.TcMsg, kind string, options *nl.RtAttr) *nl.NetlinkRequ
 	return req
 }
 
-// gone makes no error of what is not there any more: the device (ENODEV), the qdisc
-// (ENOENT, EINVAL) or the filter (ENOENT).
-func gone(_ [][]byte, err error) error {
+// ignoreMissing returns nil if err says that the object to delete does not exist: the device
+// (ENODEV), the qdisc (ENOENT, EINVAL) or the filter (ENOENT).
+func ignoreMissing(_ [][]byte, err error) error {
 	for _, errno := range []error{unix.ENODEV, unix.ENOENT, unix.EINVAL} {
 		if errors.Is(err, errno) {
 			return nil
@@ -36,26 +37,27 @@ func gone(_ [][]byte, err error) error {
 	return err
 }
 
-// tcMessage is a qdisc or a filter.
+// tcMessage is a parsed RTM_NEWQDISC or RTM_NEWTFILTER message.
 type tcMessage struct {
 	header  *nl.TcMsg
 	kind    string
-	options []byte // attributes, which depend on the kind
+	options []byte // attributes specific to the kind
 }
 
-// dumpTc lists qdiscs or filters; of qdiscs the kernel lists those of every device.
-func (c *Conn) dumpTc(ask int, answer uint16, header *nl.TcMsg) ([]tcMessage, error) {
+// dumpTc dumps qdiscs or filters. When it dumps qdiscs, the kernel ignores the device in header and
+// lists the qdiscs of all devices.
+func (c *Conn) dumpTc(request int, msgType uint16, header *nl.TcMsg) ([]tcMessage, error) {
 	return dump(func() ([]tcMessage, error) {
-		req := nl.NewNetlinkRequest(ask, unix.NLM_F_DUMP)
+		req := nl.NewNetlinkRequest(request, unix.NLM_F_DUMP)
 		req.AddData(header)
-		msgs, err := c.execute(req, answer)
+		msgs, err := c.execute(req, msgType)
 		if err != nil {
 			return nil, err
 		}
 		list := make([]tcMessage, 0, len(msgs))
 		for _, msg := range msgs {
 			if len(msg) < nl.SizeofTcMsg {
-				return nil, fmt.Errorf("message of %d bytes", len(msg))
+				return nil, fmt.Errorf("message too short: %d bytes", len(msg))
 			}
 			attrs := msg[nl.SizeofTcMsg:]
 			list = append(list, tcMessage{
@@ -66,11 +68,12 @@ func (c *Conn) dumpTc(ask int, answer uint16, header *nl.TcMsg) ([]tcMessage, er
 	})
 }
 
-// attribute is the value of one attribute of a list; nil: it is not there, or the list is none.
+// attribute returns the value of the first attribute of the given kind in list, or nil if list
+// does not contain it or is malformed.
 func attribute(list []byte, kind uint16) []byte {
 	attrs, err := nl.ParseRouteAttr(list)
 	if err != nil {
-		return nil // the kernel's own messages are lists
+		return nil // does not happen: the kernel's messages are well-formed
 	}
 	for _, attr := range attrs {
 		if attr.Attr.Type&nlaTypeMask == kind {
@@ -80,4 +83,5 @@ func attribute(list []byte, kind uint16) []byte {
 	return nil
 }
 
+// nlaTypeMask is NLA_TYPE_MASK, include/uapi/linux/netlink.h.
 const nlaTypeMask = ^uint16(unix.NLA_F_NESTED | unix.NLA_F_NET_BYTEORDER)

@@ -8,22 +8,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// VLANRange are VLANs of a bridge's port, from First to Last, both included, 1 to 4094.
+// VLANRange is a range of VLANs of a bridge port, from First to Last inclusive, 1 to 4094.
 type VLANRange struct {
 	First, Last int
-	PVID        bool // frames that come in without a tag are its: of a single VLAN, and of one only
-	Untagged    bool // its frames go out without their tag
+	PVID        bool // untagged ingress frames belong to this VLAN; for one VLAN per port, not a range
+	Untagged    bool // egress frames of the VLAN are untagged
 }
 
-// ErrNoVLANFiltering is in the chain where the kernel was built without
-// CONFIG_BRIDGE_VLAN_FILTERING.
-var ErrNoVLANFiltering = errors.New("the kernel has no VLAN filtering")
+// ErrNoVLANFiltering reports that the kernel was built without CONFIG_BRIDGE_VLAN_FILTERING.
+var ErrNoVLANFiltering = errors.New("the kernel does not support VLAN filtering")
 
-// FilterVLANs has a bridge look at the VLANs of its ports.
+// EnableVLANFiltering enables vlan_filtering on a bridge. The error wraps ErrNoVLANFiltering if
+// the kernel does not support it, and ErrNotFound if the bridge does not exist.
 // Source: Linux 6.12, net/bridge/br_netlink.c, br_changelink; br_private.h,
-// br_vlan_filter_toggle, for a kernel without it.
-func (c *Conn) FilterVLANs(bridge string) error {
-	req := nl.NewNetlinkRequest(unix.RTM_NEWLINK, unix.NLM_F_ACK) // RTM_SETLINK passes over IFLA_LINKINFO
+// br_vlan_filter_toggle, for a kernel without support.
+func (c *Conn) EnableVLANFiltering(bridge string) error {
+	req := nl.NewNetlinkRequest(unix.RTM_NEWLINK, unix.NLM_F_ACK) // RTM_SETLINK ignores IFLA_LINKINFO
 	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
 	req.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(bridge)))
 	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
@@ -40,20 +40,20 @@ func (c *Conn) FilterVLANs(bridge string) error {
 	return nil
 }
 
-// addVLANs gives VLANs to a port, beside those that it has. A PVID takes the place of
-// another, which stays as a VLAN. One message has them all.
+// addVLANs adds VLANs to a port, in one message. The port keeps its existing VLANs. A new PVID
+// replaces the existing PVID, but the port remains a member of that VLAN.
 // Source: Linux 6.12, net/bridge/br_netlink.c, br_setlink, br_dellink, br_afspec.
 func (c *Conn) addVLANs(port int, ranges []VLANRange) error {
 	return c.changePort(unix.RTM_SETLINK, port, vlanSpec(ranges))
 }
 
-// deleteVLAN takes a VLAN from a port; one that it does not have is no error.
+// deleteVLAN deletes a VLAN from a port. It returns nil if the port is not a member.
 func (c *Conn) deleteVLAN(port, vlan int) error {
 	return c.changePort(unix.RTM_DELLINK, port, vlanSpec([]VLANRange{{First: vlan, Last: vlan}}))
 }
 
-// vlanSpec is the attribute that lists VLANs, as struct bridge_vlan_info
-// (include/uapi/linux/if_bridge.h): two of them for a range (Linux 6.12,
+// vlanSpec returns the attribute IFLA_AF_SPEC with a list of VLANs. Each is a struct
+// bridge_vlan_info (include/uapi/linux/if_bridge.h), a range is two of them (Linux 6.12,
 // net/bridge/br_netlink.c, br_process_vlan_info).
 func vlanSpec(ranges []VLANRange) *nl.RtAttr {
 	spec := nl.NewRtAttr(unix.IFLA_AF_SPEC|unix.NLA_F_NESTED, nil)
@@ -79,9 +79,10 @@ func vlanSpec(ranges []VLANRange) *nl.RtAttr {
 	return spec
 }
 
-// PortVLANs reads the VLANs of a bridge's port, in ascending order. A device that is
-// no port, or a kernel without VLAN filtering, has none.
-// Source: Linux 6.12, net/core/rtnetlink.c, rtnl_bridge_getlink, which only lists;
+// PortVLANs returns the VLANs of a bridge port, in ascending order. The list is empty if the
+// device is not a bridge port or the kernel does not support VLAN filtering. PortVLANs dumps all
+// ports, because the kernel cannot return a single one.
+// Source: Linux 6.12, net/core/rtnetlink.c, rtnl_bridge_getlink, which only dumps;
 // net/bridge/br_netlink.c, br_fill_ifvlaninfo_compressed.
 func (c *Conn) PortVLANs(port int) ([]VLANRange, error) {
 	ports, err := dump(func() ([][]byte, error) {
@@ -91,26 +92,26 @@ func (c *Conn) PortVLANs(port int) ([]VLANRange, error) {
 		return c.execute(req, unix.RTM_NEWLINK)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("list the VLANs of bridges' ports: %w", err)
+		return nil, fmt.Errorf("list VLANs of bridge ports: %w", err)
 	}
 	var list []VLANRange
 	for _, msg := range ports {
 		if len(msg) < unix.SizeofIfInfomsg {
-			return nil, fmt.Errorf("list the VLANs of bridges' ports: message of %d bytes", len(msg))
+			return nil, fmt.Errorf("list VLANs of bridge ports: message too short: %d bytes", len(msg))
 		}
 		if nl.DeserializeIfInfomsg(msg).Index != int32(port) {
 			continue
 		}
 		ranges, err := parseVLANs(attribute(msg[unix.SizeofIfInfomsg:], unix.IFLA_AF_SPEC))
 		if err != nil {
-			return nil, fmt.Errorf("read the VLANs of device %d: %w", port, err)
+			return nil, fmt.Errorf("read VLANs of device %d: %w", port, err)
 		}
 		list = append(list, ranges...)
 	}
 	return list, nil
 }
 
-// parseVLANs is vlanSpec's way back.
+// parseVLANs parses the payload of an attribute that vlanSpec returns.
 func parseVLANs(spec []byte) ([]VLANRange, error) {
 	attrs, err := nl.ParseRouteAttr(spec)
 	if err != nil {
@@ -119,17 +120,18 @@ func parseVLANs(spec []byte) ([]VLANRange, error) {
 	var list []VLANRange
 	for _, attr := range attrs {
 		if attr.Attr.Type != nl.IFLA_BRIDGE_VLAN_INFO {
-			continue // of tunnels, for example
+			continue // IFLA_BRIDGE_VLAN_TUNNEL_INFO, for example
 		}
 		if len(attr.Value) < nl.SizeofBridgeVlanInfo {
-			return nil, fmt.Errorf("bridge_vlan_info of %d bytes", len(attr.Value))
+			return nil, fmt.Errorf("bridge_vlan_info too short: %d bytes", len(attr.Value))
 		}
 		info := nl.DeserializeBridgeVlanInfo(attr.Value)
 		if last := len(list) - 1; info.Flags&nl.BRIDGE_VLAN_INFO_RANGE_END != 0 && last >= 0 {
 			list[last].Last = int(info.Vid)
 			continue
 		}
-		list = append(list, VLANRange{First: int(info.Vid), Last: int(info.Vid), PVID: info.PortVID(), Untagged: info.EngressUntag()})
+		vlan := int(info.Vid)
+		list = append(list, VLANRange{First: vlan, Last: vlan, PVID: info.PortVID(), Untagged: info.EngressUntag()})
 	}
 	return list, nil
 }

@@ -9,7 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// vlanInfos are attributes of struct bridge_vlan_info, flags and number each.
+// vlanInfos returns attributes IFLA_BRIDGE_VLAN_INFO. Each pair is the flags and the VLAN of a struct
+// bridge_vlan_info.
 func vlanInfos(pairs ...[2]uint16) []byte {
 	var data []byte
 	for _, pair := range pairs {
@@ -20,16 +21,18 @@ func vlanInfos(pairs ...[2]uint16) []byte {
 	return data
 }
 
-// Flags as include/uapi/linux/if_bridge.h has them.
+// Flags of struct bridge_vlan_info, include/uapi/linux/if_bridge.h.
 const (
-	pvid, untagged     = 1 << 1, 1 << 2
-	rangeBegin         = 1 << 3
-	rangeEnd           = 1 << 4
-	pvidUntagged       = pvid | untagged
-	untaggedFrom, upTo = untagged | rangeBegin, untagged | rangeEnd
+	pvid          = 1 << 1
+	untagged      = 1 << 2
+	rangeBegin    = 1 << 3
+	rangeEnd      = 1 << 4
+	pvidUntagged  = pvid | untagged
+	untaggedBegin = untagged | rangeBegin
+	untaggedEnd   = untagged | rangeEnd
 )
 
-func TestVLANsThereAndBack(t *testing.T) {
+func TestVLANsRoundTrip(t *testing.T) {
 	tests := []struct {
 		name   string
 		ranges []VLANRange
@@ -37,10 +40,13 @@ func TestVLANsThereAndBack(t *testing.T) {
 	}{
 		{"none", nil, nil},
 		{"access port", []VLANRange{{First: 100, Last: 100, PVID: true, Untagged: true}}, vlanInfos([2]uint16{pvidUntagged, 100})},
-		{"trunk", []VLANRange{{First: 1, Last: 1, PVID: true, Untagged: true}, {First: 5, Last: 5}}, vlanInfos([2]uint16{pvidUntagged, 1}, [2]uint16{0, 5})},
-		{"all of them in one message", []VLANRange{{First: 1, Last: 4094}}, vlanInfos([2]uint16{rangeBegin, 1}, [2]uint16{rangeEnd, 4094})},
-		{"range without tag", []VLANRange{{First: 5, Last: 6, Untagged: true}}, vlanInfos([2]uint16{untaggedFrom, 5}, [2]uint16{upTo, 6})},
-		{"PVID with tag", []VLANRange{{First: 7, Last: 7, PVID: true}}, vlanInfos([2]uint16{pvid, 7})},
+		{"trunk", []VLANRange{{First: 1, Last: 1, PVID: true, Untagged: true}, {First: 5, Last: 5}},
+			vlanInfos([2]uint16{pvidUntagged, 1}, [2]uint16{0, 5})},
+		{"all VLANs", []VLANRange{{First: 1, Last: 4094}},
+			vlanInfos([2]uint16{rangeBegin, 1}, [2]uint16{rangeEnd, 4094})},
+		{"untagged range", []VLANRange{{First: 5, Last: 6, Untagged: true}},
+			vlanInfos([2]uint16{untaggedBegin, 5}, [2]uint16{untaggedEnd, 6})},
+		{"tagged PVID", []VLANRange{{First: 7, Last: 7, PVID: true}}, vlanInfos([2]uint16{pvid, 7})},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -55,15 +61,15 @@ func TestVLANsThereAndBack(t *testing.T) {
 	}
 }
 
-func TestParseVLANsOdd(t *testing.T) {
+func TestParseVLANsUnusualAttributes(t *testing.T) {
 	tunnel := nl.NewRtAttr(nl.IFLA_BRIDGE_VLAN_TUNNEL_INFO, []byte{1, 2, 3, 4}).Serialize()
 	tests := []struct {
 		name string
 		spec []byte
 		want []VLANRange
 	}{
-		{"a tunnel's", append(tunnel, vlanInfos([2]uint16{0, 5})...), []VLANRange{{First: 5, Last: 5}}},
-		{"the end of a range without its beginning", vlanInfos([2]uint16{rangeEnd, 5}), []VLANRange{{First: 5, Last: 5}}},
+		{"tunnel attribute before a VLAN", append(tunnel, vlanInfos([2]uint16{0, 5})...), []VLANRange{{First: 5, Last: 5}}},
+		{"end of a range without its begin", vlanInfos([2]uint16{rangeEnd, 5}), []VLANRange{{First: 5, Last: 5}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -74,10 +80,10 @@ func TestParseVLANsOdd(t *testing.T) {
 	}
 }
 
-func TestParseVLANsBrokenIsAnError(t *testing.T) {
+func TestParseVLANsInvalid(t *testing.T) {
 	for name, spec := range map[string][]byte{
-		"too short":          nl.NewRtAttr(nl.IFLA_BRIDGE_VLAN_INFO, []byte{1, 2}).Serialize(),
-		"claiming 200 bytes": {200, 0, 2, 0},
+		"too short":           nl.NewRtAttr(nl.IFLA_BRIDGE_VLAN_INFO, []byte{1, 2}).Serialize(),
+		"length of 200 bytes": {200, 0, 2, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got, err := parseVLANs(spec); err == nil {

@@ -1,5 +1,4 @@
-// Package netns enters the container's network namespace and tells it from the
-// plugin's own. It knows no CNI.
+// Package netns opens, enters, compares and locks network namespaces. It does not depend on CNI.
 package netns
 
 import (
@@ -12,50 +11,51 @@ import (
 	"tap/internal/eintr"
 )
 
-// Errors that a caller decides by.
+// Errors that callers test for with errors.Is.
 var (
-	// ErrNotNamespace: the path leads to something else, a plain file for example
-	// (what is left of a bind mount after a reboot).
+	// ErrNotNamespace reports that the path refers to another kind of file, for example to the
+	// plain file that remains of a bind mount after a reboot.
 	ErrNotNamespace = errors.New("not a network namespace")
-	// ErrEnter: the namespace is there, but the kernel does not let the plugin in.
-	ErrEnter = errors.New("cannot be entered")
-	// ErrOwn: the path leads to the namespace that the plugin itself is in.
+	// ErrEnter reports that the namespace exists, but the kernel does not allow entering it.
+	ErrEnter = errors.New("enter network namespace")
+	// ErrOwn reports that the path refers to the network namespace of the process itself.
 	ErrOwn = errors.New("the plugin's own network namespace")
 )
 
-// ownPath is the namespace of the calling thread, which outside of Do is that of
-// the process. (/proc/self would be the first thread's, which may be inside Do.)
+// ownPath is the path of the calling thread's namespace. Outside of Do that is the namespace of the
+// process. (/proc/self is the main thread, which may be inside Do.)
 const ownPath = "/proc/thread-self/ns/net"
 
-// Sandbox is an open network namespace. Its methods are for one goroutine at a time.
+// Sandbox is an open network namespace. Its methods must not be called concurrently.
 type Sandbox struct {
-	fd   int
-	path string
-	home int // the namespace of the process, the way back; -1: not needed so far
+	fd    int
+	path  string
+	ownFd int // the namespace of the process, to return to; -1: not opened yet
 }
 
-// New makes an empty namespace, which ends with the Sandbox and what uses it.
+// New creates an empty network namespace. The kernel deletes it when the Sandbox is closed and no
+// process or socket uses it any more.
 func New() (*Sandbox, error) {
-	made := &Sandbox{fd: -1, home: -1, path: "made for a trial"}
+	created := &Sandbox{fd: -1, ownFd: -1, path: "created for a trial"}
 	enter := func() (func() error, error) {
-		return made.move(func() error { return unix.Unshare(unix.CLONE_NEWNET) })
+		return created.switchNetns(func() error { return unix.Unshare(unix.CLONE_NEWNET) })
 	}
-	err := elsewhere(enter, func() error {
+	err := runOnNewThread(enter, func() error {
 		var err error
-		made.fd, err = openOwn()
+		created.fd, err = openOwn()
 		return err
 	})
 	if err != nil {
-		made.Close()
+		created.Close()
 		return nil, err
 	}
-	return made, nil
+	return created, nil
 }
 
-// Open opens the namespace at path. Errors: fs.ErrNotExist; ErrNotNamespace for
-// anything else that can be opened.
+// Open opens the network namespace at path. The error wraps fs.ErrNotExist if path does not exist,
+// and ErrNotNamespace if it is another kind of file.
 func Open(path string) (*Sandbox, error) {
-	// O_NONBLOCK: a FIFO at that path must not block us.
+	// O_NONBLOCK prevents blocking on a FIFO.
 	fd, err := openat(unix.AT_FDCWD, path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY)
 	if err != nil {
 		return nil, fmt.Errorf("open network namespace %s: %w", path, err)
@@ -63,10 +63,12 @@ func Open(path string) (*Sandbox, error) {
 	if err := isNetns(fd); err != nil {
 		return nil, errors.Join(fmt.Errorf("open network namespace %s: %w", path, err), unix.Close(fd))
 	}
-	return &Sandbox{fd: fd, path: path, home: -1}, nil
+	return &Sandbox{fd: fd, path: path, ownFd: -1}, nil
 }
 
-// isNetns asks the file system first: NS_GET_NSTYPE on a stranger's file could be any ioctl.
+// isNetns returns ErrNotNamespace if fd is not a network namespace. It checks the type of the file
+// system before it uses NS_GET_NSTYPE, because the driver of another file could interpret that
+// number as a different ioctl.
 func isNetns(fd int) error {
 	var fs unix.Statfs_t
 	if err := eintr.Retry(func() error { return unix.Fstatfs(fd, &fs) }); err != nil {
@@ -90,13 +92,13 @@ func isNetns(fd int) error {
 	return nil
 }
 
-// IsOwn says whether it is the namespace of this process.
+// IsOwn reports whether s is the network namespace of this process.
 func (s *Sandbox) IsOwn() (bool, error) {
-	home, err := s.wayBack()
+	ownFd, err := s.openOwnOnce()
 	if err != nil {
 		return false, err
 	}
-	own, err := stat(home)
+	own, err := stat(ownFd)
 	if err != nil {
 		return false, fmt.Errorf("stat own network namespace: %w", err)
 	}
@@ -104,16 +106,17 @@ func (s *Sandbox) IsOwn() (bool, error) {
 	return err == nil && inode == own.Ino, err
 }
 
-// wayBack opens the namespace of the process once.
-func (s *Sandbox) wayBack() (int, error) {
-	if s.home >= 0 {
-		return s.home, nil
+// openOwnOnce returns a descriptor of the namespace of the process. It opens it on the first call.
+func (s *Sandbox) openOwnOnce() (int, error) {
+	if s.ownFd >= 0 {
+		return s.ownFd, nil
 	}
 	var err error
-	s.home, err = openOwn()
-	return s.home, err
+	s.ownFd, err = openOwn()
+	return s.ownFd, err
 }
 
+// openOwn opens the namespace of the calling thread.
 func openOwn() (int, error) {
 	fd, err := openat(unix.AT_FDCWD, ownPath, unix.O_RDONLY|unix.O_CLOEXEC)
 	if err != nil {
@@ -122,7 +125,7 @@ func openOwn() (int, error) {
 	return fd, nil
 }
 
-// Inode tells a namespace from all others, as long as it is open.
+// Inode returns the inode number, which identifies the namespace while it is open.
 func (s *Sandbox) Inode() (uint64, error) {
 	stat, err := stat(s.fd)
 	if err != nil {
@@ -131,37 +134,40 @@ func (s *Sandbox) Inode() (uint64, error) {
 	return stat.Ino, nil
 }
 
+// stat calls fstat(2).
 func stat(fd int) (unix.Stat_t, error) {
 	var stat unix.Stat_t
 	err := eintr.Retry(func() error { return unix.Fstat(fd, &stat) })
 	return stat, err
 }
 
-// Path is where it was found.
+// Path returns the path of the namespace for messages.
 func (s *Sandbox) Path() string { return s.path }
 
-// Do runs f on a locked thread that is in the namespace. A goroutine that f
-// starts runs elsewhere. The thread returns to where it was, or ends here.
-func (s *Sandbox) Do(f func() error) error { return elsewhere(s.enter, f) }
+// Do runs f in the namespace, on another thread that is locked to its goroutine. A goroutine that f
+// starts does not run in the namespace. Afterwards the thread returns to the namespace of the
+// process. If that fails, the thread exits.
+func (s *Sandbox) Do(f func() error) error { return runOnNewThread(s.enter, f) }
 
-// DoHere is Do on the calling thread, which saves waking up another one. After an
-// error the calling goroutine may be stuck in the namespace: it may start no
-// process then, and soon has to end.
-func (s *Sandbox) DoHere(f func() error) error { return here(s.enter, f) }
+// DoInPlace runs f in the namespace like Do, but on the calling thread, which saves waking up
+// another one. After an error the calling goroutine may still be in the namespace. It must not
+// start a process then, and must end soon.
+func (s *Sandbox) DoInPlace(f func() error) error { return runLocked(s.enter, f) }
 
-// elsewhere runs f on a thread of its own between enter and the way back that it returned.
-func elsewhere(enter func() (func() error, error), f func() error) error {
+// runOnNewThread calls runLocked in a new goroutine.
+func runOnNewThread(enter func() (func() error, error), f func() error) error {
 	result := make(chan error, 1)
-	go func() { result <- here(enter, f) }() // where it is still locked, the thread ends with this goroutine
+	go func() { result <- runLocked(enter, f) }() // a thread that is still locked exits with this goroutine
 	return <-result
 }
 
-// here runs f on the calling thread, which stays locked where the way back fails.
-func here(enter func() (func() error, error), f func() error) error {
+// runLocked locks the calling thread and calls enter, f and the function that enter returned. The
+// thread remains locked if that function fails.
+func runLocked(enter func() (func() error, error), f func() error) error {
 	runtime.LockOSThread()
 	leave, err := enter()
 	if err != nil {
-		runtime.UnlockOSThread() // it has not moved
+		runtime.UnlockOSThread() // the thread has not changed its namespace
 		return err
 	}
 	err = f()
@@ -172,42 +178,44 @@ func here(enter func() (func() error, error), f func() error) error {
 	return err
 }
 
-// enter moves the calling thread, and returns the way back.
+// enter switches the calling thread to the namespace. It returns a function that switches back.
 func (s *Sandbox) enter() (func() error, error) {
-	return s.move(func() error { return unix.Setns(s.fd, unix.CLONE_NEWNET) })
+	return s.switchNetns(func() error { return unix.Setns(s.fd, unix.CLONE_NEWNET) })
 }
 
-// move takes the calling thread out of the namespace of the process, and returns the way back.
-func (s *Sandbox) move(out func() error) (func() error, error) {
-	home, err := s.wayBack()
+// switchNetns calls leaveOwn, which switches the calling thread to another namespace. It returns a
+// function that switches the thread back to the namespace of the process.
+func (s *Sandbox) switchNetns(leaveOwn func() error) (func() error, error) {
+	ownFd, err := s.openOwnOnce()
 	if err != nil {
-		return nil, fmt.Errorf("network namespace %s %w: %w", s.path, ErrEnter, err)
+		return nil, fmt.Errorf("%w %s: %w", ErrEnter, s.path, err)
 	}
-	if err := out(); err != nil {
-		return nil, fmt.Errorf("network namespace %s %w: %w", s.path, ErrEnter, err)
+	if err := leaveOwn(); err != nil {
+		return nil, fmt.Errorf("%w %s: %w", ErrEnter, s.path, err)
 	}
 	return func() error {
-		if err := unix.Setns(home, unix.CLONE_NEWNET); err != nil {
-			return fmt.Errorf("network namespace %s %w and left again: %w", s.path, ErrEnter, err)
+		if err := unix.Setns(ownFd, unix.CLONE_NEWNET); err != nil {
+			return fmt.Errorf("%w %s: return to own network namespace: %w", ErrEnter, s.path, err)
 		}
 		return nil
 	}, nil
 }
 
-// Close closes the descriptors, which were only read: there is nothing to lose.
+// Close closes the descriptors. It ignores errors: nothing was written.
 func (s *Sandbox) Close() {
-	for _, fd := range []int{s.fd, s.home} {
+	for _, fd := range []int{s.fd, s.ownFd} {
 		if fd >= 0 {
 			_ = unix.Close(fd)
 		}
 	}
 }
 
-func openat(folder int, path string, flags int) (int, error) {
+// openat calls openat(2).
+func openat(dirFd int, path string, flags int) (int, error) {
 	fd := -1
 	err := eintr.Retry(func() error {
 		var err error
-		fd, err = unix.Openat(folder, path, flags, 0)
+		fd, err = unix.Openat(dirFd, path, flags, 0)
 		return err
 	})
 	return fd, err

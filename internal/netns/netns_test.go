@@ -12,30 +12,30 @@ import (
 
 func TestOpen(t *testing.T) {
 	dir := t.TempDir()
-	file, fifo, socket := filepath.Join(dir, "file"), filepath.Join(dir, "fifo"), filepath.Join(dir, "link")
+	file, fifo, link := filepath.Join(dir, "file"), filepath.Join(dir, "fifo"), filepath.Join(dir, "link")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := unix.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink("/proc/self/ns/net", socket); err != nil {
+	if err := os.Symlink("/proc/self/ns/net", link); err != nil {
 		t.Fatal(err)
 	}
 	tests := []struct {
 		name, path string
 		want       error
 	}{
-		{"a network namespace", "/proc/self/ns/net", nil},
-		{"a symbolic link to one", socket, nil},
-		{"nothing", filepath.Join(dir, "nothing"), fs.ErrNotExist},
-		{"below a file", filepath.Join(file, "below"), unix.ENOTDIR},
-		{"a plain file, as a dead mount leaves", file, ErrNotNamespace},
-		{"a folder", dir, ErrNotNamespace},
-		{"a FIFO without writer", fifo, ErrNotNamespace},
-		{"a device", os.DevNull, ErrNotNamespace},
-		{"a UTS namespace", "/proc/self/ns/uts", ErrNotNamespace},
-		{"a mount namespace", "/proc/self/ns/mnt", ErrNotNamespace},
+		{"network namespace", "/proc/self/ns/net", nil},
+		{"symbolic link to a network namespace", link, nil},
+		{"missing file", filepath.Join(dir, "missing"), fs.ErrNotExist},
+		{"path below a file", filepath.Join(file, "below"), unix.ENOTDIR},
+		{"plain file, as after a reboot", file, ErrNotNamespace},
+		{"directory", dir, ErrNotNamespace},
+		{"FIFO without writer", fifo, ErrNotNamespace},
+		{"device", os.DevNull, ErrNotNamespace},
+		{"UTS namespace", "/proc/self/ns/uts", ErrNotNamespace},
+		{"mount namespace", "/proc/self/ns/mnt", ErrNotNamespace},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -50,7 +50,7 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-func TestOpenKeepsNoDescriptorOfWhatItRefuses(t *testing.T) {
+func TestOpenErrorLeaksNoDescriptor(t *testing.T) {
 	before := descriptors(t)
 	for range 10 {
 		if _, err := Open(os.DevNull); err == nil {
@@ -58,7 +58,7 @@ func TestOpenKeepsNoDescriptorOfWhatItRefuses(t *testing.T) {
 		}
 	}
 	if after := descriptors(t); after != before {
-		t.Errorf("descriptors afterwards\nwant %d\ngot  %d", before, after)
+		t.Errorf("number of descriptors\nwant %d\ngot  %d", before, after)
 	}
 }
 

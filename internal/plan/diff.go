@@ -151,7 +151,7 @@ func (d *differences) device(ref Ref, want *Device, seen *Observed) {
 		d.want(want.By.Key+" device up", true, state.Up)
 	}
 	for _, hook := range tc.Hooks {
-		what := fmt.Sprintf("filter of frames %s by %q", hook.At, state.Name)
+		what := fmt.Sprintf("%s filter of %q", hook.At, state.Name)
 		if found := find(state.Filters, hook); found == nil {
 			d.want(what, "one of this attachment", "none")
 		} else {
@@ -161,7 +161,7 @@ func (d *differences) device(ref Ref, want *Device, seen *Observed) {
 	switch limit := tc.Root.Limit; {
 	case tc.Root.NoQueue:
 		d.want("root qdisc", "noqueue", state.Root)
-	case limit != (netdev.Limit{}) && (state.Bucket == nil || !state.Bucket.Is(limit)):
+	case limit != (netdev.Limit{}) && (state.Bucket == nil || !state.Bucket.Matches(limit)):
 		d.want(tc.rootBy.Key, limit, state.Bucket)
 	}
 	if to := seen.Devices[tc.Mirror]; to != nil {

@@ -162,7 +162,7 @@ func Child(args []string) int {
 		fmt.Fprintln(os.Stderr, "tap:", err)
 		return int(unix.EINVAL)
 	}
-	if err := tuntap.Inherited(inheritedFd).Create(o); err != nil {
+	if err := tuntap.NewFile(inheritedFd).Create(o); err != nil {
 		var errno unix.Errno
 		if errors.As(err, &errno) {
 			return int(errno)

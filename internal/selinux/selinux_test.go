@@ -90,7 +90,7 @@ func TestChildErrorIsTheErrnoOfItsExitStatus(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer null.Close()
-	tun := tuntap.Inherited(int(null.Fd()))
+	tun := tuntap.NewFile(int(null.Fd()))
 	tests := []struct {
 		name  string
 		errno unix.Errno
@@ -121,7 +121,7 @@ func TestChildErrorIsTheErrnoOfItsExitStatus(t *testing.T) {
 // What execve can no longer refuse ends the child by a signal.
 func TestChildErrorOfAFileThatMayNotBeMapped(t *testing.T) {
 	ended := exec.Command("sh", "-c", "kill -SEGV $$").Run()
-	if got := childError(ended, tuntap.Inherited(-1), "a:b:c:s0"); !errors.Is(got, ErrLabel) || !errors.Is(got, ended) {
+	if got := childError(ended, tuntap.NewFile(-1), "a:b:c:s0"); !errors.Is(got, ErrLabel) || !errors.Is(got, ended) {
 		t.Errorf("childError\nwant %v and %v in the chain\ngot  %v", ErrLabel, ended, got)
 	}
 }
@@ -131,7 +131,7 @@ func TestChildErrorOfWhatIsNoExitStatus(t *testing.T) {
 	cause := errors.New("because")
 	for name, err := range map[string]error{"none": nil, "killed": killed, "not even started": cause} {
 		t.Run(name, func(t *testing.T) {
-			if got := childError(err, tuntap.Inherited(-1), "a:b:c:s0"); !errors.Is(got, err) || errors.Is(got, ErrLabel) {
+			if got := childError(err, tuntap.NewFile(-1), "a:b:c:s0"); !errors.Is(got, err) || errors.Is(got, ErrLabel) {
 				t.Errorf("childError\nwant %v\ngot  %v", err, got)
 			}
 		})

@@ -1,5 +1,5 @@
-// Package tuntap makes tap devices through /dev/net/tun and its ioctls
-// (Linux Documentation/networking/tuntap.rst). It knows no CNI and no netlink.
+// Package tuntap creates tap devices with the ioctls of /dev/net/tun
+// (Linux Documentation/networking/tuntap.rst). It does not depend on CNI or netlink.
 package tuntap
 
 import (
@@ -12,22 +12,22 @@ import (
 	"tap/internal/eintr"
 )
 
-// Path is where the kernel's driver is reached.
+// Path is the device node of the tun driver.
 const Path = "/dev/net/tun"
 
-// Errors that a caller decides by.
+// Errors that callers test for with errors.Is.
 var (
-	// ErrExists: an interface already bears the name.
-	ErrExists = errors.New("an interface of that name exists")
-	// ErrNoDriver: there is no /dev/net/tun, or nothing behind it.
-	ErrNoDriver = errors.New("the tun driver is not there")
-	// ErrLacks: the driver is too old.
-	ErrLacks = errors.New("the tun driver lacks")
+	// ErrExists reports that another interface already has the name.
+	ErrExists = errors.New("name already in use")
+	// ErrNoDriver reports that /dev/net/tun does not exist or has no driver.
+	ErrNoDriver = errors.New("tun driver not available")
+	// ErrUnsupported reports that the driver is too old.
+	ErrUnsupported = errors.New("not supported by the tun driver")
 )
 
-// File is an open /dev/net/tun. A device that is created through it belongs to
-// the network namespace in which it was opened, and lives as long as it is open
-// unless [File.Persist] is called.
+// File is an open /dev/net/tun. A device that it creates belongs to the network namespace in which
+// the File was opened. The kernel deletes the device when the File is closed, unless
+// [File.Persist] was called.
 type File struct{ fd int }
 
 // Open opens /dev/net/tun in the network namespace of the calling thread.
@@ -47,9 +47,9 @@ func Open() (*File, error) {
 	return f, nil
 }
 
-// Supports asks the driver for the flags that Create will use (TUNGETFEATURES);
-// ErrLacks is in the chain where one of them is missing.
-func (f *File) Supports(multiQueue bool) error {
+// CheckFeatures checks that the driver supports the flags that Create uses (TUNGETFEATURES). The
+// error wraps ErrUnsupported if a flag is missing.
+func (f *File) CheckFeatures(multiQueue bool) error {
 	var features int
 	err := eintr.Retry(func() error {
 		var err error
@@ -57,20 +57,20 @@ func (f *File) Supports(multiQueue bool) error {
 		return err
 	})
 	switch {
-	case errors.Is(err, unix.ENOTTY): // another device, or a file
+	case errors.Is(err, unix.ENOTTY): // not the tun driver: another device or a regular file
 		return fmt.Errorf("%s: TUNGETFEATURES: %w: %w", Path, err, ErrNoDriver)
 	case err != nil:
 		return fmt.Errorf("TUNGETFEATURES: %w", err)
 	}
-	needed := flags(multiQueue) &^ unix.IFF_TUN_EXCL // which the driver does not list
+	needed := flags(multiQueue) &^ unix.IFF_TUN_EXCL // TUNGETFEATURES does not report it
 	if missing := int(needed) &^ features; missing != 0 {
-		return fmt.Errorf("TUNGETFEATURES: %w the flags %#x", ErrLacks, missing)
+		return fmt.Errorf("TUNGETFEATURES: flags %#x: %w", missing, ErrUnsupported)
 	}
 	return nil
 }
 
-// flags are those of a new device. IFF_NO_PI and IFF_VNET_HDR are what VMMs use;
-// every attach sets its own anew.
+// flags returns the flags of a new device. VMMs use IFF_NO_PI and IFF_VNET_HDR; a process that
+// attaches later sets its own flags.
 func flags(multiQueue bool) uint16 {
 	flags := uint16(unix.IFF_TAP | unix.IFF_NO_PI | unix.IFF_VNET_HDR | unix.IFF_TUN_EXCL)
 	if multiQueue {
@@ -79,27 +79,27 @@ func flags(multiQueue bool) uint16 {
 	return flags
 }
 
-// Inherited is the File of a descriptor that another process opened.
-func Inherited(fd int) *File { return &File{fd: fd} }
+// NewFile returns a File for a descriptor that another process opened.
+func NewFile(fd int) *File { return &File{fd: fd} }
 
-// Fd is the descriptor, valid until Close.
+// Fd returns the descriptor. It is valid until Close.
 func (f *File) Fd() int { return f.fd }
 
-// Options say what the device shall be.
+// Options describes a new device.
 type Options struct {
-	Name       string  // final, at most 15 bytes
-	MultiQueue bool    // IFF_MULTI_QUEUE: whoever attaches must use the same flag
-	Owner      *uint32 // user who may attach, an ID of the caller's user namespace; nil: not restricted to a user
+	Name       string  // final name, at most 15 bytes
+	MultiQueue bool    // IFF_MULTI_QUEUE: a process that attaches must use the same flag
+	Owner      *uint32 // user that may attach, an ID in the caller's user namespace; nil: not restricted to a user
 	Group      *uint32 // group that may attach; nil: not restricted to a group
 }
 
-// Create makes the device and sets its owner and group in the very next calls:
-// until then whoever can open /dev/net/tun in the namespace may attach to a
-// multi-queue tap (a single-queue one has no room for a second queue).
+// Create creates the device, and sets its owner and group with the next two calls. In between, any
+// process that can open /dev/net/tun in the namespace may attach to a multi-queue tap. (A
+// single-queue tap does not accept a second queue.)
 //
-// Errors: ErrExists if the name is taken; unix.EPERM without CAP_NET_ADMIN in the
-// user namespace that owns the network namespace. After an error the device
-// may exist until Close. Source: Linux 6.12, drivers/net/tun.c, tun_set_iff.
+// The error wraps ErrExists if the name is already in use, and unix.EPERM without CAP_NET_ADMIN in
+// the user namespace that owns the network namespace. After an error the device may exist until
+// Close. Source: Linux 6.12, drivers/net/tun.c, tun_set_iff.
 func (f *File) Create(o Options) error {
 	req, err := unix.NewIfreq(o.Name)
 	if err != nil {
@@ -108,7 +108,7 @@ func (f *File) Create(o Options) error {
 	req.SetUint16(flags(o.MultiQueue))
 	err = eintr.Retry(func() error { return unix.IoctlIfreq(f.fd, unix.TUNSETIFF, req) })
 	if errors.Is(err, unix.EBUSY) {
-		return fmt.Errorf("TUNSETIFF: %w; %w", err, ErrExists)
+		return fmt.Errorf("TUNSETIFF: %w: %w", ErrExists, err)
 	}
 	if err != nil {
 		return fmt.Errorf("TUNSETIFF: %w", err)
@@ -124,15 +124,15 @@ func (f *File) Create(o Options) error {
 		}
 	}
 	if name := req.Name(); name != o.Name {
-		return fmt.Errorf("TUNSETIFF: the kernel made %q of the name %q", name, o.Name)
+		return fmt.Errorf("TUNSETIFF: requested name %q, got %q", o.Name, name)
 	}
 	return nil
 }
 
-// Reset puts the device back to what it was when it was created, in all that an
-// attached process can change for the others and that [File.Create] does not set.
-// The device must be down, and ours alone. A setting that this kernel does not
-// have (unix.EINVAL) nobody can have changed.
+// Reset resets the device to its initial state: all settings that an attached process can change
+// for other processes and that [File.Create] does not set. The device must be down, and no other
+// process may be attached. Reset ignores a setting that the kernel does not support (unix.EINVAL),
+// because no process can have changed it.
 // Source: Linux 6.18, drivers/net/tun.c, __tun_chr_ioctl.
 func (f *File) Reset() error {
 	const (
@@ -166,7 +166,8 @@ func (f *File) Reset() error {
 	return nil
 }
 
-// Name asks the kernel which device is attached to the file; unix.EBADFD: none.
+// Name returns the name of the device that is attached to the file. The error wraps unix.EBADFD if
+// no device is attached.
 func (f *File) Name() (string, error) {
 	req, err := unix.NewIfreq("")
 	if err != nil {
@@ -178,8 +179,8 @@ func (f *File) Name() (string, error) {
 	return req.Name(), nil
 }
 
-// Persist makes the device outlive the file. It fails with unix.EBADFD where
-// somebody deleted the device meanwhile.
+// Persist makes the device persistent, so that it remains after Close. The error wraps unix.EBADFD
+// if another process has deleted the device.
 func (f *File) Persist() error {
 	if err := f.set(unix.TUNSETPERSIST, 1); err != nil {
 		return fmt.Errorf("TUNSETPERSIST: %w", err)
@@ -187,7 +188,7 @@ func (f *File) Persist() error {
 	return nil
 }
 
-// Release undoes Persist.
+// Release makes the device non-persistent again.
 func (f *File) Release() error {
 	if err := f.set(unix.TUNSETPERSIST, 0); err != nil {
 		return fmt.Errorf("TUNSETPERSIST: %w", err)
@@ -195,9 +196,9 @@ func (f *File) Release() error {
 	return nil
 }
 
-// Close gives the device back to the kernel unless it is persistent, or
-// another process has a queue of it. It reports nothing: the driver has no
-// flush that could fail, and Linux frees the descriptor whatever it returns.
+// Close closes the file. The kernel then deletes the device, unless it is persistent or another
+// process has a queue of it. Close returns no error: the driver has no flush operation that could
+// fail, and Linux frees the descriptor in any case.
 func (f *File) Close() {
 	if f.fd >= 0 {
 		_ = unix.Close(f.fd)
@@ -205,6 +206,7 @@ func (f *File) Close() {
 	}
 }
 
+// set calls an ioctl with an integer argument.
 func (f *File) set(request uint, value int) error {
 	return eintr.Retry(func() error { return unix.IoctlSetInt(f.fd, request, value) })
 }

@@ -9,20 +9,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// onNull is a File on a device whose driver knows none of our ioctls.
-func onNull(t *testing.T) *File {
+// newNullFile returns a File for /dev/null, whose driver supports none of the ioctls.
+func newNullFile(t *testing.T) *File {
 	t.Helper()
 	fd, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := Inherited(fd)
+	f := NewFile(fd)
 	t.Cleanup(func() { f.Close() })
 	return f
 }
 
-func TestErrorsNameTheCall(t *testing.T) {
-	f := onNull(t)
+func TestErrorsNameIoctl(t *testing.T) {
+	f := newNullFile(t)
 	_, nameErr := f.Name()
 	tests := []struct {
 		name string
@@ -42,28 +42,28 @@ func TestErrorsNameTheCall(t *testing.T) {
 	}
 }
 
-func TestCreateNameTooLongIsRefused(t *testing.T) {
-	err := onNull(t).Create(Options{Name: "1234567890123456"})
+func TestCreateNameTooLong(t *testing.T) {
+	err := newNullFile(t).Create(Options{Name: "1234567890123456"})
 	if !errors.Is(err, unix.EINVAL) || !strings.Contains(err.Error(), `"1234567890123456"`) {
-		t.Errorf("Create: a name must not be cut short\nwant %v, naming it\ngot  %v", unix.EINVAL, err)
+		t.Errorf("Create of a name of 16 bytes\nwant %v with the name\ngot  %v", unix.EINVAL, err)
 	}
 }
 
-// A second Close must not close whatever has got the number meanwhile.
+// A second Close must not close another file that has the same descriptor number.
 func TestCloseTwice(t *testing.T) {
-	f := onNull(t)
+	f := newNullFile(t)
 	number := f.Fd()
 	f.Close()
 	other, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer Inherited(other).Close()
+	defer NewFile(other).Close()
 	if other != number {
-		t.Fatalf("the kernel reuses the lowest number\nwant %d\ngot  %d", number, other)
+		t.Fatalf("lowest free descriptor\nwant %d\ngot  %d", number, other)
 	}
 	f.Close()
 	if _, err := unix.FcntlInt(uintptr(other), unix.F_GETFD, 0); err != nil {
-		t.Errorf("another file of the same number\nwant it open\ngot  %v", err)
+		t.Errorf("other file with the same descriptor\nwant it open\ngot  %v", err)
 	}
 }

@@ -35,7 +35,7 @@ func collectTaps(conf *netconf.Config, stale feature.Match) error {
 	var failed []error
 	seen := map[uint64]bool{} // by inode, which is unique as long as a namespace is bound
 	for _, dir := range append(usualDirs, conf.NetnsDirs...) {
-		err := netns.Bound(dir, func(sandbox *netns.Sandbox) {
+		err := netns.WalkBindMounts(dir, func(sandbox *netns.Sandbox) {
 			inode, err := sandbox.Inode()
 			if err == nil && !seen[inode] {
 				seen[inode] = true

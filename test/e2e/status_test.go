@@ -70,7 +70,7 @@ func TestStatusWhatAddWouldLack(t *testing.T) {
 			`exec setpriv --bounding-set=-net_admin --inh-caps=-net_admin "$0"`, nil, m{}, []string{"TUNSETIFF", "CAP_NET_ADMIN"},
 		},
 		"CAP_SYS_ADMIN": {
-			`exec setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin "$0"`, nil, m{}, []string{"cannot be entered", "CAP_SYS_ADMIN"},
+			`exec setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin "$0"`, nil, m{}, []string{"enter network namespace", "CAP_SYS_ADMIN"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -9,23 +9,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Limit is a token bucket.
+// Limit is the configuration of a token bucket filter (tc-tbf(8)).
 type Limit struct {
 	Rate  uint64 // bytes per second
-	Burst uint32 // bytes that may pass at once
+	Burst uint32 // bytes that may be sent at once
 }
 
-// LimitSending bounds what leaves through a device: its root qdisc becomes a token
-// bucket filter. The burst goes as TCA_TBF_BURST, since the older field has room
-// for four seconds of the rate.
+// AddTBF limits the egress traffic of a device. It adds the root qdisc tbf. It sends the burst
+// as TCA_TBF_BURST, because the older field cannot express more than four seconds at the rate.
 // Source: Linux 6.12, net/sched/sch_tbf.c, tbf_change.
-func (c *Conn) LimitSending(index int, l Limit) error {
+func (c *Conn) AddTBF(index int, l Limit) error {
 	if err := c.addQdisc(&nl.TcMsg{Ifindex: int32(index), Parent: rootParent}, "tbf", l.options()); err != nil {
-		return fmt.Errorf("limit to %d bytes per second: %w", l.Rate, err)
+		return fmt.Errorf("limit rate to %d bytes per second: %w", l.Rate, err)
 	}
 	return nil
 }
 
+// options returns the TCA_OPTIONS of qdisc tbf.
 func (l Limit) options() *nl.RtAttr {
 	const ethernet = 1 // TC_LINKLAYER_ETHERNET, include/uapi/linux/pkt_sched.h
 	qopt := nl.TcTbfQopt{
@@ -39,32 +39,32 @@ func (l Limit) options() *nl.RtAttr {
 	return options
 }
 
-// SendUnqueued gives a device the root qdisc noqueue, whatever net.core.default_qdisc
-// says: what is sent through it goes to the driver at once.
-func (c *Conn) SendUnqueued(index int) error {
+// SetNoqueue adds the root qdisc noqueue to a device, regardless of net.core.default_qdisc. The
+// kernel then passes egress traffic to the driver immediately.
+func (c *Conn) SetNoqueue(index int) error {
 	return c.addQdisc(&nl.TcMsg{Ifindex: int32(index), Parent: rootParent}, "noqueue", nil)
 }
 
-// queue is how many bytes may wait for their turn: those of a twentieth of a
-// second, so that senders soon notice, but no less than two of the largest frames.
-// The burst adds nothing: what waits does so because the bucket is empty.
+// queue returns how many bytes the qdisc queues: the traffic of 1/20 second, so that senders
+// notice the limit soon, but not less than two of the largest frames and not more than
+// 256 MiB. The burst does not add to it: frames are queued only when the bucket is empty.
 func (l Limit) queue() uint32 {
-	const maxFrame, most = 80_000, 256 << 20
-	return uint32(min(max(l.Rate/20, 2*maxFrame), most))
+	const maxFrame, maxQueue = 80_000, 256 << 20
+	return uint32(min(max(l.Rate/20, 2*maxFrame), maxQueue))
 }
 
-// Bucket is a token bucket filter as the kernel describes it.
+// Bucket is a token bucket filter as the kernel reports it.
 type Bucket struct {
 	rate  uint64 // bytes per second
-	ticks uint32 // of 64 ns, modulo 2^32: the burst, as the time that it takes at the rate
+	ticks uint32 // the burst as its duration at the rate, in units of 64 ns, modulo 2^32
 	queue uint32 // bytes
-	peak  bool   // a second bucket bounds the rate of a burst
+	peak  bool   // a peak rate is set: a second bucket limits the rate of a burst
 }
 
-// Is says whether the bucket is what LimitSending makes of a limit. The kernel
-// calculates the time of the burst with 31 bits (net/sched/sch_generic.c,
-// psched_ratecfg_precompute), and tells of it modulo 2^32.
-func (b *Bucket) Is(l Limit) bool {
+// Matches reports whether b is the bucket that AddTBF creates for l. The kernel calculates the
+// duration of the burst with a factor of 31 bits (net/sched/sch_generic.c,
+// psched_ratecfg_precompute) and reports it modulo 2^32, so Matches allows for rounding.
+func (b *Bucket) Matches(l Limit) bool {
 	const nsPerSecond, nsPerTick = 1_000_000_000, 64
 	if b.rate != l.Rate || b.queue != l.queue() || b.peak {
 		return false
@@ -73,10 +73,11 @@ func (b *Bucket) Is(l Limit) bool {
 	ns, _ := bits.Div64(high, low, max(l.Rate, 1))
 	ticks := ns / nsPerTick
 	tolerance := min(ticks>>29+2, math.MaxInt32)
-	off := int32(b.ticks - uint32(ticks)) // the way round that is shorter
+	off := int32(b.ticks - uint32(ticks)) // the shorter distance modulo 2^32
 	return int64(off) <= int64(tolerance) && int64(off) >= -int64(tolerance)
 }
 
+// String returns the bucket for an error message; "none" if b is nil.
 func (b *Bucket) String() string {
 	if b == nil {
 		return "none"
@@ -88,12 +89,14 @@ func (b *Bucket) String() string {
 	return text
 }
 
+// String returns the limit for an error message, in the form of [Bucket.String].
 func (l Limit) String() string {
 	return fmt.Sprintf("%d bytes per second, burst of %d bytes, queue of %d bytes", l.Rate, l.Burst, l.queue())
 }
 
-// SendingLimit reads what bounds the sending of a device; nil: no token bucket filter.
-func (c *Conn) SendingLimit(index int) (*Bucket, error) {
+// TBF returns the token bucket filter that is the root qdisc of a device, or nil if the root
+// qdisc is of another kind.
+func (c *Conn) TBF(index int) (*Bucket, error) {
 	msgs, err := c.dumpTc(unix.RTM_GETQDISC, unix.RTM_NEWQDISC, &nl.TcMsg{Ifindex: int32(index)})
 	if err != nil {
 		return nil, fmt.Errorf("list qdiscs of device %d: %w", index, err)
@@ -106,22 +109,23 @@ func (c *Conn) SendingLimit(index int) (*Bucket, error) {
 	return nil, nil
 }
 
+// parseBucket parses the TCA_OPTIONS of qdisc tbf.
 func parseBucket(options []byte) (*Bucket, error) {
 	attrs, err := nl.ParseRouteAttr(options)
 	if err != nil {
-		return nil, fmt.Errorf("read qdisc tbf: %w", err)
+		return nil, fmt.Errorf("parse qdisc tbf: %w", err)
 	}
 	b := &Bucket{}
 	for _, attr := range attrs {
 		switch attr.Attr.Type {
 		case nl.TCA_TBF_PARMS:
 			if len(attr.Value) < nl.SizeofTcTbfQopt {
-				return nil, fmt.Errorf("read qdisc tbf: parameters of %d bytes", len(attr.Value))
+				return nil, fmt.Errorf("parse qdisc tbf: TCA_TBF_PARMS too short: %d bytes", len(attr.Value))
 			}
 			qopt := nl.DeserializeTcTbfQopt(attr.Value)
 			b.ticks, b.queue, b.peak = qopt.Buffer, qopt.Limit, qopt.Peakrate.Rate != 0
 			b.rate = max(b.rate, uint64(qopt.Rate.Rate))
-		case nl.TCA_TBF_RATE64: // only of rates that have no room above
+		case nl.TCA_TBF_RATE64: // present only if the rate does not fit into TCA_TBF_PARMS
 			b.rate = max(b.rate, u64(attr.Value))
 		}
 	}

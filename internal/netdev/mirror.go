@@ -17,29 +17,31 @@ const (
 	ingressHandle = 0xffff0000
 )
 
-// RedirectReceived sends all that a device receives out through another one, an
-// ifb, which hands it back to the stack as received by the first.
+// MirrorIngress redirects all ingress traffic of a device to the egress of another device, an
+// ifb. The ifb passes the frames back to the stack as if the first device had just received
+// them. MirrorIngress adds qdisc ingress and a u32 filter with the action mirred.
 // Source: Linux 6.12, net/sched/act_mirred.c; drivers/net/ifb.c.
-func (c *Conn) RedirectReceived(index, to int) error {
+func (c *Conn) MirrorIngress(index, to int) error {
 	err := c.addQdisc(&nl.TcMsg{Ifindex: int32(index), Parent: ingressParent, Handle: ingressHandle}, "ingress", nil)
 	if err != nil {
-		return fmt.Errorf("redirect to device %d: %w", to, err)
+		return fmt.Errorf("mirror ingress to device %d: %w", to, err)
 	}
 	req := nl.NewNetlinkRequest(unix.RTM_NEWTFILTER, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK)
-	const first = 1 << 16 // priority
-	req.AddData(&nl.TcMsg{Ifindex: int32(index), Parent: ingressHandle, Info: first | everyProtocol})
+	const firstPriority = 1 << 16
+	req.AddData(&nl.TcMsg{Ifindex: int32(index), Parent: ingressHandle, Info: firstPriority | protocolAll})
 	req.AddData(nl.NewRtAttr(nl.TCA_KIND, nl.ZeroTerminated("u32")))
-	req.AddData(everythingTo(to))
+	req.AddData(mirrorAllTo(to))
 	if _, err := c.execute(req, 0); err != nil {
-		return fmt.Errorf("redirect to device %d: filter u32 with action mirred: %w", to, err)
+		return fmt.Errorf("mirror ingress to device %d: add filter u32 with action mirred: %w", to, err)
 	}
 	return nil
 }
 
-// everythingTo is a u32 filter that everything matches, and its action.
-func everythingTo(device int) *nl.RtAttr {
+// mirrorAllTo returns the options of a u32 filter that matches every frame and redirects it to
+// the egress of the given device.
+func mirrorAllTo(device int) *nl.RtAttr {
 	options := nl.NewRtAttr(nl.TCA_OPTIONS, nil)
-	options.AddRtAttr(nl.TCA_U32_SEL, everything())
+	options.AddRtAttr(nl.TCA_U32_SEL, matchAllU32())
 	action := options.AddRtAttr(nl.TCA_U32_ACT, nil).AddRtAttr(nl.TCA_ACT_TAB, nil)
 	action.AddRtAttr(nl.TCA_ACT_KIND, nl.ZeroTerminated("mirred"))
 	parms := make([]byte, sizeofMirred)
@@ -50,21 +52,21 @@ func everythingTo(device int) *nl.RtAttr {
 	return options
 }
 
-// everything is a selector whose one key has an empty mask.
-func everything() []byte {
+// matchAllU32 returns a u32 selector that matches every frame: its only key has an empty mask.
+func matchAllU32() []byte {
 	const terminal = 1 // TC_U32_TERMINAL, include/uapi/linux/pkt_cls.h
-	every := nl.TcU32Sel{Flags: terminal, Nkeys: 1, Keys: []nl.TcU32Key{{}}}
-	return every.Serialize()
+	selector := nl.TcU32Sel{Flags: terminal, Nkeys: 1, Keys: []nl.TcU32Key{{}}}
+	return selector.Serialize()
 }
 
 const (
-	everyProtocol  = unix.ETH_P_ALL<<8&0xff00 | unix.ETH_P_ALL>>8 // in network byte order
+	protocolAll    = unix.ETH_P_ALL<<8&0xff00 | unix.ETH_P_ALL>>8 // in network byte order
 	actStolen      = 4                                            // TC_ACT_STOLEN, include/uapi/linux/pkt_cls.h
 	egressRedirect = 1                                            // TCA_EGRESS_REDIR, include/uapi/linux/tc_act/tc_mirred.h
 )
 
-// struct tc_mirred, include/uapi/linux/tc_act/tc_mirred.h: seven times 32 bits. (That
-// of package nl takes two bytes more than there are.)
+// Size and offsets of struct tc_mirred, include/uapi/linux/tc_act/tc_mirred.h: seven fields of
+// 32 bits. The struct in package nl is not usable: it is two bytes longer than the kernel's.
 const (
 	sizeofMirred  = 28
 	mirredAction  = 8
@@ -72,28 +74,30 @@ const (
 	mirredDevice  = 24
 )
 
-// RedirectOf is the device to which [Conn.RedirectReceived] sends everything that
-// another one receives; 0: no filter does.
-func (c *Conn) RedirectOf(index int) (int, error) {
+// IngressMirrorOf returns the index of the device to which [Conn.MirrorIngress] redirects the
+// ingress traffic of a device, or 0 if the device has no such filter.
+func (c *Conn) IngressMirrorOf(index int) (int, error) {
 	msgs, err := c.dumpTc(unix.RTM_GETTFILTER, unix.RTM_NEWTFILTER, &nl.TcMsg{Ifindex: int32(index), Parent: ingressHandle})
 	if err != nil {
 		return 0, fmt.Errorf("list filters of device %d: %w", index, err)
 	}
 	for _, msg := range msgs {
 		if msg.options == nil || msg.kind == "u32" && attribute(msg.options, nl.TCA_U32_DIVISOR) != nil {
-			continue // a list of filters, or u32's hash table, and no filter
+			continue // a classifier instance (tcf_proto) or a hash table of u32, not a filter
 		}
-		// The first decides: none behind it would see a frame.
-		if msg.kind == "u32" && uint16(msg.header.Info) == everyProtocol && bytes.Equal(attribute(msg.options, nl.TCA_U32_SEL), everything()) {
-			return redirectTarget(msg.options), nil
+		// The first filter decides: it takes every frame, and later filters see none.
+		if msg.kind == "u32" && uint16(msg.header.Info) == protocolAll &&
+			bytes.Equal(attribute(msg.options, nl.TCA_U32_SEL), matchAllU32()) {
+			return mirredTarget(msg.options), nil
 		}
 		return 0, nil
 	}
 	return 0, nil
 }
 
-// redirectTarget follows the attributes that everythingTo makes; 0: it is another filter.
-func redirectTarget(options []byte) int {
+// mirredTarget returns the device in options that mirrorAllTo created, or 0 for options of
+// another filter.
+func mirredTarget(options []byte) int {
 	actions := attribute(options, nl.TCA_U32_ACT)
 	action := attribute(actions, nl.TCA_ACT_TAB)
 	if str(attribute(action, nl.TCA_ACT_KIND)) != "mirred" {
