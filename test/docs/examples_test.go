@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"tap/test/harness"
 )
 
 // The files of examples/ are quoted in the documentation as they are executed.
@@ -19,10 +21,10 @@ func TestDocumentsQuoteTheExamples(t *testing.T) {
 	}
 	all := ""
 	for _, file := range append(documents, "../../README.md") {
-		all += readFile(t, file)
+		all += harness.ReadFile(t, file)
 	}
 	for _, file := range examples {
-		if !strings.Contains(all, "\n"+readFile(t, file)+"```") {
+		if !strings.Contains(all, "\n"+harness.ReadFile(t, file)+"```") {
 			t.Errorf("no document quotes %s as it is", filepath.Base(file))
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"tap/test/harness"
 )
 
 var (
@@ -26,7 +28,7 @@ func pages(t *testing.T) map[string]string {
 			t.Fatal(err)
 		}
 		for _, file := range files {
-			list[file] = fenced.ReplaceAllString(readFile(t, file), "\n")
+			list[file] = fenced.ReplaceAllString(harness.ReadFile(t, file), "\n")
 		}
 	}
 	if len(list) < 10 {
@@ -53,7 +55,7 @@ func TestDocumentLinks(t *testing.T) {
 				t.Errorf("%s links to %s: %v", page, found[1], err)
 				continue
 			}
-			if anchor != "" && !slices.Contains(anchors(readFile(t, file)), anchor) {
+			if anchor != "" && !slices.Contains(anchors(harness.ReadFile(t, file)), anchor) {
 				t.Errorf("%s links to %s: no such heading", page, found[1])
 			}
 		}
@@ -71,13 +73,4 @@ func anchors(page string) []string {
 		list = append(list, strings.ReplaceAll(name, " ", "-"))
 	}
 	return list
-}
-
-func readFile(t *testing.T, path string) string {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
 }

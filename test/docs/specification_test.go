@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"tap/test/harness"
 )
 
 const specification = "../../docs/specification.md"
@@ -27,7 +29,7 @@ var (
 
 func demands(t *testing.T) []demand {
 	t.Helper()
-	document := readFile(t, specification)
+	document := harness.ReadFile(t, specification)
 	var list []demand
 	last := map[string]int{} // by section
 	for _, cells := range demandRow.FindAllStringSubmatch(document, -1) {
@@ -53,7 +55,7 @@ func TestSpecificationNamesItsTests(t *testing.T) {
 			t.Fatalf("no tests in %s: %v", folder, err)
 		}
 		for _, file := range files {
-			for _, f := range testFunc.FindAllStringSubmatch(readFile(t, file), -1) {
+			for _, f := range testFunc.FindAllStringSubmatch(harness.ReadFile(t, file), -1) {
 				exists[f[1]] = true
 			}
 		}
@@ -78,7 +80,7 @@ func TestSpecificationTestsNameTheirRows(t *testing.T) {
 	}
 	source := ""
 	for _, file := range files {
-		source += readFile(t, file)
+		source += harness.ReadFile(t, file)
 	}
 	pairs := map[string]bool{} // of row and test, as the tests have them
 	named := map[string]bool{}

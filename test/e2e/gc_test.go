@@ -213,7 +213,7 @@ func TestGCForwardsToIPAMAfterwards(t *testing.T) {
 	host.Must(os.WriteFile(filepath.Join(plugins, "witness"), []byte(script), 0o700))
 	host.Run("ADD", "net1", host.conf()).WantOK()
 	host.Run("GC", "", host.conf(known("container1", "net9"), m{"ipam": m{"type": "witness"}}), "CNI_PATH="+plugins).WantOK()
-	got := readFile(t, seen)
+	got := harness.ReadFile(t, seen)
 	for _, want := range []string{"GC\n", `"ifname":"net9"`, `"name":"` + host.network + `"`} {
 		wantText(t, got, want)
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -128,7 +127,7 @@ func TestGuestTraffic(t *testing.T) {
 func wantUnprivileged(t *testing.T, pid int) {
 	t.Helper()
 	parent := parentOf(t, pid)
-	status := readFile(t, filepath.Join("/proc", parent, "status"))
+	status := harness.ReadFile(t, filepath.Join("/proc", parent, "status"))
 	for _, line := range []string{"Uid:\t64001\t64001\t64001\t64001", "CapEff:\t0000000000000000", "CapPrm:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1"} {
 		if !strings.Contains(status, line) {
 			t.Errorf("the VMM's process has not %q:\n%s", line, status)
@@ -138,22 +137,13 @@ func wantUnprivileged(t *testing.T, pid int) {
 
 func parentOf(t *testing.T, pid int) string {
 	t.Helper()
-	for line := range strings.Lines(readFile(t, fmt.Sprintf("/proc/%d/status", pid))) {
+	for line := range strings.Lines(harness.ReadFile(t, fmt.Sprintf("/proc/%d/status", pid))) {
 		if parent, ok := strings.CutPrefix(line, "PPid:"); ok {
 			return strings.TrimSpace(parent)
 		}
 	}
 	t.Fatalf("process %d has no parent", pid)
 	return ""
-}
-
-func readFile(t *testing.T, path string) string {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
 }
 
 // sendIntact sends 20 MB over TCP and compares what arrives.

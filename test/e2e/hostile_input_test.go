@@ -218,7 +218,7 @@ func TestHostileConfigurationReachesIPAM(t *testing.T) {
 	config := conf(t, m{"ipam": m{"type": "hostile"}, "unknown": strings.Repeat("x", 10<<20)})
 	for _, verb := range []string{"ADD", "DEL"} {
 		host.Run(verb, "net1", config, "CNI_PATH="+dir, "STORE="+host.Store).WantOK()
-		if seen := readFile(t, filepath.Join(host.Store, "seen-"+verb)); !bytes.Equal([]byte(seen), []byte(config)) {
+		if seen := harness.ReadFile(t, filepath.Join(host.Store, "seen-"+verb)); !bytes.Equal([]byte(seen), []byte(config)) {
 			t.Errorf("%s: %d bytes of %d", verb, len(seen), len(config))
 		}
 	}

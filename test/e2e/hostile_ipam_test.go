@@ -371,7 +371,7 @@ func TestHostileIPAMReturnsVeryMuchUntilASignal(t *testing.T) {
 // the processes can be counted.
 func TestHostileIPAMFile(t *testing.T) {
 	copyOf := func(host *harness.Host, path string) {
-		host.Must(os.WriteFile(path, []byte(readFile(t, host.Plugin)), 0o755))
+		host.Must(os.WriteFile(path, []byte(harness.ReadFile(t, host.Plugin)), 0o755))
 	}
 	script := func(text string) func(*harness.Host, string) {
 		return func(host *harness.Host, path string) {

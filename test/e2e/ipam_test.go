@@ -83,7 +83,7 @@ func TestIPAMThatIsThisVeryPlugin(t *testing.T) {
 			dir := t.TempDir()
 			original := host.Plugin
 			host.Plugin = filepath.Join(dir, "tap") // hard links stay within a file system
-			if err := os.WriteFile(host.Plugin, []byte(readFile(t, original)), 0o755); err != nil {
+			if err := os.WriteFile(host.Plugin, []byte(harness.ReadFile(t, original)), 0o755); err != nil {
 				t.Fatal(err)
 			}
 			if err := link(host.Plugin, filepath.Join(dir, "innocent")); err != nil {

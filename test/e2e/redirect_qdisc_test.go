@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"tap/test/isolate"
+
+	"tap/test/harness"
 )
 
 // The tap's root qdisc is set, and not net.core.default_qdisc. That is one for the whole
@@ -15,7 +17,7 @@ func TestRedirectTapHasNoQueueingDiscipline(t *testing.T) {
 	h := newTakeover(t)
 	if isolate.Whole() {
 		const path = "/proc/sys/net/core/default_qdisc"
-		before := readFile(t, path)
+		before := harness.ReadFile(t, path)
 		h.Must(os.WriteFile(path, []byte("fq"), 0))
 		t.Cleanup(func() { h.Must(os.WriteFile(path, []byte(before), 0)) })
 		h.sh("ip tuntap add plain mode tap; ip link set plain up")

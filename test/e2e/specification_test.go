@@ -278,7 +278,7 @@ func TestSpecDelegationEveryVerb(t *testing.T) {
 		cmd := host.Command(verb, "net1", given, "CNI_PATH="+dir+":/nonexistent", "CNI_ARGS=IgnoreUnknown=1;A=b", "LANG=tlh", "EMPTY=")
 		want := append(cmd.Environ(), "TAP_RUNS_AS_IPAM=1") // lest it starts us without end
 		host.Finish(cmd).WantOK()
-		got := strings.Split(strings.TrimRight(readFile(t, dir+"/environ"), "\x00"), "\x00")
+		got := strings.Split(strings.TrimRight(harness.ReadFile(t, dir+"/environ"), "\x00"), "\x00")
 		slices.Sort(got)
 		slices.Sort(want)
 		if !slices.Equal(got, want) {

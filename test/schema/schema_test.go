@@ -4,7 +4,6 @@ package schema
 import (
 	"encoding/json"
 	"maps"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -54,7 +53,7 @@ func TestSchemaIsValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	schema := decoded(t, readFile(t, schemaFile)).(m)
+	schema := decoded(t, harness.ReadFile(t, schemaFile)).(m)
 	if schema["$schema"] != draft {
 		t.Errorf("$schema is %v, want %s", schema["$schema"], draft)
 	}
@@ -65,7 +64,7 @@ func TestSchemaIsValid(t *testing.T) {
 
 // What an editor shows for a key: each has a description, and what is proposed is right.
 func TestSchemaExplainsEveryKey(t *testing.T) {
-	defs := decoded(t, readFile(t, schemaFile)).(m)["$defs"].(m)
+	defs := decoded(t, harness.ReadFile(t, schemaFile)).(m)["$defs"].(m)
 	for _, name := range []string{"list", "entry", "tap", "bandwidth", "trunkEntry", "attachments"} {
 		explains(t, "/$defs/"+name, defs[name].(m))
 	}
@@ -104,11 +103,11 @@ func TestSchemaTakesTheExamples(t *testing.T) {
 	}
 	examples := map[string]string{}
 	for _, file := range files {
-		examples[file] = readFile(t, file)
+		examples[file] = harness.ReadFile(t, file)
 	}
 	const multus = "../../examples/network-attachment-definition.yaml"
 	var definition struct{ Spec struct{ Config string } }
-	if err := yaml.Unmarshal([]byte(readFile(t, multus)), &definition); err != nil {
+	if err := yaml.Unmarshal([]byte(harness.ReadFile(t, multus)), &definition); err != nil {
 		t.Fatal(err)
 	}
 	examples[multus] = definition.Spec.Config
@@ -379,13 +378,4 @@ func encoded(t *testing.T, value any) string {
 		t.Fatal(err)
 	}
 	return string(out)
-}
-
-func readFile(t *testing.T, path string) string {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
 }

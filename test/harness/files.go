@@ -18,3 +18,13 @@ func OpenDir(t testing.TB) string {
 	}
 	return dir
 }
+
+// ReadFile returns the content of a file that has to be there.
+func ReadFile(t testing.TB, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
