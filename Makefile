@@ -47,7 +47,8 @@ NEED = @test/deps.sh need $@ $(NEEDS_$@)
 
 # Runs `go test` with more arguments, and prints at the end the names of the tests that failed, or that all passed. The argument
 # is the format in which gotestsum shows the tests meanwhile.
-SUM = exec $(CURDIR)/bin/gotestsum --hide-summary=output --format $(1) --raw-command --
+SUM = exec $(CURDIR)/bin/gotestsum --hide-summary=output,skipped --format $(1) --jsonfile $(CURDIR)/bin/$@.json \
+	--post-run-command $(CURDIR)/test/skipped.sh --raw-command --
 GOTEST = $(SUM) $(SHELL) -c 'exec go test -json "$$@"' go
 
 .PHONY: build deps check lint vulnerabilities test user-test interrupt-test faults vm-test runtime-test runtimes load nightly demo bench \
