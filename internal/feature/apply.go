@@ -47,13 +47,13 @@ func (a *Attachment) configure() error {
 	a.Undo.On(func(context.Context) error { return gone(a.Conn.Down(index)) })
 	if err := set(index, tap.Settings); err != nil {
 		if errors.Is(err, netdev.ErrNoVLANFiltering) {
-			return filteringFault.Of(err)
+			return filteringKind.Wrap(err)
 		}
-		return tap.By.Kind.Of(a.refused(err))
+		return tap.By.Kind.Wrap(a.refused(err))
 	}
 	if egress := a.Want.Devices[plan.Egress]; egress != nil {
 		if err := a.beside(plan.Egress, egress); err != nil {
-			return egress.By.Kind.Of(fmt.Errorf("limit egress of tap %q: %w", a.Conf.Tap.Name, err))
+			return egress.By.Kind.Wrap(fmt.Errorf("limit egress of tap %q: %w", a.Conf.Tap.Name, err))
 		}
 	}
 	if err := a.shape(plan.Tap); err != nil {
@@ -61,7 +61,7 @@ func (a *Attachment) configure() error {
 	}
 	if tap.Silent {
 		if err := a.Conn.UpWithoutAddress(index); err != nil {
-			return tap.By.Kind.Of(err)
+			return tap.By.Kind.Wrap(err)
 		}
 	}
 	return a.load(plan.Interface)
@@ -156,12 +156,12 @@ func (a *Attachment) shape(ref plan.Ref) error {
 			err = a.Conn.LimitSending(index, tc.Root.Limit)
 		}
 		if err != nil {
-			return tc.RootBy().Kind.Of(err)
+			return tc.RootBy().Kind.Wrap(err)
 		}
 	}
 	if tc.Mirror != plan.None {
 		if err := a.Conn.RedirectReceived(index, a.Found[tc.Mirror].Index); err != nil {
-			return tc.MirrorBy().Kind.Of(fmt.Errorf("limit egress of tap %q: %w", a.Conf.Tap.Name, err))
+			return tc.MirrorBy().Kind.Wrap(fmt.Errorf("limit egress of tap %q: %w", a.Conf.Tap.Name, err))
 		}
 	}
 	if len(tc.Hooks) == 0 {
@@ -173,7 +173,7 @@ func (a *Attachment) shape(ref plan.Ref) error {
 		return err
 	}
 	_, err = a.Conn.Hook(index, netdev.Hooking{Qdisc: true, Filters: programs.filters})
-	return tc.Hooks[0].By.Kind.Of(err)
+	return tc.Hooks[0].By.Kind.Wrap(err)
 }
 
 // loaded are filters whose programs the kernel has taken.
@@ -187,10 +187,10 @@ func (a *Attachment) loadHooks(tc plan.TC) (*loaded, error) {
 	for _, hook := range tc.Hooks {
 		program, err := hook.Load(a.Found[hook.Device])
 		if errors.Is(err, bpf.ErrUnsupported) {
-			return all, cni.Kind{Code: hook.By.Kind.Code, Advice: hook.By.Key + " needs a kernel with CONFIG_BPF_SYSCALL"}.Of(err)
+			return all, cni.Kind{Code: hook.By.Kind.Code, Advice: hook.By.Key + " needs a kernel with CONFIG_BPF_SYSCALL"}.Wrap(err)
 		}
 		if err != nil {
-			return all, hook.By.Kind.Of(err)
+			return all, hook.By.Kind.Wrap(err)
 		}
 		all.programs = append(all.programs, program)
 		all.filters = append(all.filters, netdev.Filter{Hook: hook.At, Name: hook.Name, Program: program.Fd()})
@@ -221,7 +221,7 @@ func (a *Attachment) load(ref plan.Ref) error {
 func (a *Attachment) Persist() error {
 	a.Undo.On(func(context.Context) error { return gone(a.file.Release()) }) // it goes when we are killed
 	if err := a.file.Persist(); err != nil {
-		return deviceFault.Of(fmt.Errorf("commit tap %q: %w", a.Conf.Tap.Name, err))
+		return deviceKind.Wrap(fmt.Errorf("commit tap %q: %w", a.Conf.Tap.Name, err))
 	}
 	return nil
 }
@@ -245,7 +245,7 @@ func (a *Attachment) Connect() error {
 		_, err = a.Conn.LinkByIndex(a.Tap().Index)
 	}
 	if err != nil {
-		return want.By.Kind.Of(fmt.Errorf("take over interface %q: %w", want.Name, err))
+		return want.By.Kind.Wrap(fmt.Errorf("take over interface %q: %w", want.Name, err))
 	}
 	return nil
 }
@@ -259,7 +259,7 @@ func (a *Attachment) create() error {
 	}
 	link, err := a.Conn.LinkByName(want.Name)
 	if err != nil {
-		return deviceFault.Of(err)
+		return deviceKind.Wrap(err)
 	}
 	a.Found[plan.Tap] = link
 	if err := checkExclusive(want, link); err != nil {
@@ -270,32 +270,32 @@ func (a *Attachment) create() error {
 	}
 	// what somebody who attached and left again may have changed
 	if err := a.file.Reset(); err != nil {
-		return deviceFault.Of(err)
+		return deviceKind.Wrap(err)
 	}
 	if want.MAC == nil {
 		want.MAC, err = randomMAC()
 	}
-	return deviceFault.Of(err)
+	return deviceKind.Wrap(err)
 }
 
 // createLabelled creates the device under the label asked for, where labels mean something.
 func createLabelled(file *tuntap.File, options tuntap.Options, label string) error {
 	if label == "" {
-		return tunFault(file.Create(options))
+		return tunError(file.Create(options))
 	}
 	enabled, err := selinux.Enabled()
 	if err != nil {
-		return deviceFault.Of(err)
+		return deviceKind.Wrap(err)
 	}
 	if !enabled {
 		cni.Notice("selinuxContext is ignored: this host has no SELinux")
-		return tunFault(file.Create(options))
+		return tunError(file.Create(options))
 	}
 	err = selinux.CreateTap(file, options, label)
 	if errors.Is(err, selinux.ErrLabel) {
-		return labelFault.Of(err)
+		return labelKind.Wrap(err)
 	}
-	return tunFault(err)
+	return tunError(err)
 }
 
 // deleteTap takes the device back, also where another process has attached to it, or where

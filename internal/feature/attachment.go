@@ -19,10 +19,10 @@ import (
 )
 
 var (
-	deviceFault = cni.Kind{Code: cni.CodeDevice, Advice: "tap needs CAP_NET_ADMIN, /dev/net/tun (modprobe tun) and a kernel that takes the values of the configuration"}
-	netnsFault  = cni.Kind{Code: 8, Advice: "CNI_NETNS must lead to a network namespace that exists, such as /run/netns/NAME or /proc/PID/ns/net"}
-	enterFault  = cni.Kind{Code: 8, Advice: "entering a namespace needs CAP_SYS_ADMIN in the user namespace that owns it, and a free descriptor"}
-	ownFault    = cni.Kind{Code: 8, Advice: "CNI_NETNS must name the container's network namespace; CNI_NETNS_OVERRIDE=1 allows the plugin's own"}
+	deviceKind = cni.Kind{Code: cni.CodeDevice, Advice: "tap needs CAP_NET_ADMIN, /dev/net/tun (modprobe tun) and a kernel that takes the values of the configuration"}
+	netnsKind  = cni.Kind{Code: 8, Advice: "CNI_NETNS must lead to a network namespace that exists, such as /run/netns/NAME or /proc/PID/ns/net"}
+	enterKind  = cni.Kind{Code: 8, Advice: "entering a namespace needs CAP_SYS_ADMIN in the user namespace that owns it, and a free descriptor"}
+	ownKind    = cni.Kind{Code: 8, Advice: "CNI_NETNS must name the container's network namespace; CNI_NETNS_OVERRIDE=1 allows the plugin's own"}
 )
 
 // Attachment is an attachment in the making: until Persist it lives as long as its file.
@@ -60,7 +60,7 @@ func OpenTrial(conf *netconf.Config, sandbox *netns.Sandbox) (*Attachment, error
 	err := enter(sandbox.DoHere, func() error {
 		conn, err := netdev.Dial()
 		if err != nil {
-			return deviceFault.Of(err)
+			return deviceKind.Wrap(err)
 		}
 		a.Conn = conn
 		if err := a.each(func(f Feature) func(*Attachment) error { return f.Try }); err != nil {
@@ -79,10 +79,10 @@ func OpenTrial(conf *netconf.Config, sandbox *netns.Sandbox) (*Attachment, error
 func TryDriver(conf *netconf.Config) error {
 	device, err := tuntap.Open()
 	if err != nil {
-		return tunFault(err)
+		return tunError(err)
 	}
 	defer device.Close()
-	return tunFault(device.Supports(conf.Tap.MultiQueue))
+	return tunError(device.Supports(conf.Tap.MultiQueue))
 }
 
 // open is done on a thread in the namespace.
@@ -90,7 +90,7 @@ func (a *Attachment) open() error {
 	var err error
 	if a.Conn == nil {
 		if a.Conn, err = netdev.Dial(); err != nil {
-			return deviceFault.Of(err)
+			return deviceKind.Wrap(err)
 		}
 	}
 	if err := a.each(func(f Feature) func(*Attachment) error { return f.Find }); err != nil {
@@ -103,7 +103,7 @@ func (a *Attachment) open() error {
 		return err
 	}
 	if a.file, err = tuntap.Open(); err != nil {
-		return tunFault(err)
+		return tunError(err)
 	}
 	return nil
 }
@@ -115,10 +115,10 @@ func (a *Attachment) Tap() *netdev.Link { return a.Found[plan.Tap] }
 func (a *Attachment) ReadBack() (*netdev.Link, error) {
 	link, err := a.Conn.LinkByIndex(a.Tap().Index)
 	if err != nil {
-		return nil, deviceFault.Of(err)
+		return nil, deviceKind.Wrap(err)
 	}
 	if name := a.Want.Device(plan.Tap).Name; link.Name != name {
-		return nil, deviceFault.Of(fmt.Errorf("tap %q was renamed to %q meanwhile", name, link.Name))
+		return nil, deviceKind.Wrap(fmt.Errorf("tap %q was renamed to %q meanwhile", name, link.Name))
 	}
 	return link, nil
 }
@@ -154,7 +154,7 @@ func (a *Attachment) Close() {
 func OpenSandbox(conf *netconf.Config) (*netns.Sandbox, error) {
 	sandbox, err := netns.Open(conf.Netns)
 	if err != nil {
-		return nil, netnsFault.Of(err)
+		return nil, netnsKind.Wrap(err)
 	}
 	if err := RefuseOwn(conf, sandbox); err != nil {
 		sandbox.Close()
@@ -170,17 +170,17 @@ func RefuseOwn(conf *netconf.Config, sandbox *netns.Sandbox) error {
 	}
 	own, err := sandbox.IsOwn()
 	if err == nil && own {
-		return ownFault.Of(fmt.Errorf("CNI_NETNS=%s is %w", conf.Netns, netns.ErrOwn))
+		return ownKind.Wrap(fmt.Errorf("CNI_NETNS=%s is %w", conf.Netns, netns.ErrOwn))
 	}
-	return netnsFault.Of(err)
+	return netnsKind.Wrap(err)
 }
 
 // NetnsError makes err a fault about the container's namespace.
 func NetnsError(err error) error {
 	if errors.Is(err, netns.ErrEnter) {
-		return enterFault.Of(err)
+		return enterKind.Wrap(err)
 	}
-	return netnsFault.Of(err)
+	return netnsKind.Wrap(err)
 }
 
 // DialIn opens a route netlink socket in a namespace.
@@ -192,7 +192,7 @@ func DialIn(sandbox *netns.Sandbox) (*netdev.Conn, error) {
 		return err
 	})
 	if err != nil {
-		return nil, deviceFault.Of(fmt.Errorf("namespace %s: %w", sandbox.Path(), err))
+		return nil, deviceKind.Wrap(fmt.Errorf("namespace %s: %w", sandbox.Path(), err))
 	}
 	return conn, nil
 }
@@ -201,7 +201,7 @@ func DialIn(sandbox *netns.Sandbox) (*netdev.Conn, error) {
 func enter(do func(func() error) error, f func() error) error {
 	err := do(f)
 	if errors.Is(err, netns.ErrEnter) {
-		return enterFault.Of(err)
+		return enterKind.Wrap(err)
 	}
 	return err
 }
@@ -230,18 +230,18 @@ func (u *Undo) Run(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
-func tunFault(err error) error {
+func tunError(err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, tuntap.ErrExists):
-		return cni.Kind{Code: cni.CodeNameTaken, Advice: "it was left as it was: choose another name, or delete it (the alias that ip link shows says whose a tap is); where an earlier plugin of the chain made it, name the tap with the key tapName"}.Of(err)
+		return cni.Kind{Code: cni.CodeNameTaken, Advice: "it was left as it was: choose another name, or delete it (the alias that ip link shows says whose a tap is); where an earlier plugin of the chain made it, name the tap with the key tapName"}.Wrap(err)
 	case errors.Is(err, tuntap.ErrNoDriver):
-		return cni.Kind{Code: cni.CodeDevice, Advice: "load the driver: modprobe tun (and mknod /dev/net/tun c 10 200 where udev does not make it)"}.Of(err)
+		return cni.Kind{Code: cni.CodeDevice, Advice: "load the driver: modprobe tun (and mknod /dev/net/tun c 10 200 where udev does not make it)"}.Wrap(err)
 	case errors.Is(err, tuntap.ErrLacks):
-		return cni.Kind{Code: cni.CodeDevice, Advice: "this needs a newer kernel, or a configuration without multiQueue"}.Of(err)
+		return cni.Kind{Code: cni.CodeDevice, Advice: "this needs a newer kernel, or a configuration without multiQueue"}.Wrap(err)
 	}
-	return deviceFault.Of(err)
+	return deviceKind.Wrap(err)
 }
 
 // gone makes no error of a device that was deleted, or moved away where our file still has it.

@@ -11,7 +11,7 @@ import (
 
 const egressKind = "ifb"
 
-var limitFault = cni.Kind{Code: cni.CodeBandwidth, Advice: "limits need the kernel's modules sch_tbf, and for egress ifb, sch_ingress, cls_u32 and act_mirred (modprobe loads them)"}
+var limitKind = cni.Kind{Code: cni.CodeBandwidth, Advice: "limits need the kernel's modules sch_tbf, and for egress ifb, sch_ingress, cls_u32 and act_mirred (modprobe loads them)"}
 
 // newBandwidth bounds what passes the tap. What goes to the guest leaves through the tap,
 // whose root qdisc is part of it. What comes from the guest is received, which no qdisc
@@ -24,7 +24,7 @@ func newBandwidth() Feature {
 func planBandwidth(a *Attachment, want *plan.Desired) error {
 	asked, tap := a.Conf.Tap.Bandwidth, want.Device(plan.Tap)
 	if asked.Ingress != (netconf.Limit{}) {
-		by := plan.Need{Key: "bandwidth, ingress", Kind: limitFault}
+		by := plan.Need{Key: "bandwidth, ingress", Kind: limitKind}
 		if err := tap.TC.SetRoot(plan.Root{Limit: inBytes(asked.Ingress)}, by); err != nil {
 			return err
 		}
@@ -32,7 +32,7 @@ func planBandwidth(a *Attachment, want *plan.Desired) error {
 	if asked.Egress == (netconf.Limit{}) {
 		return nil
 	}
-	by := plan.Need{Key: "bandwidth, egress", Kind: limitFault}
+	by := plan.Need{Key: "bandwidth, egress", Kind: limitKind}
 	if want.Outlet == plan.None {
 		want.Outlet = plan.Egress
 		egress := want.Device(plan.Egress)

@@ -22,7 +22,7 @@ const (
 	loopback   = "lo"
 )
 
-var layer3Fault = cni.Kind{Code: cni.CodeLayer3, Advice: "correct the IPAM configuration: the message names the address or the route"}
+var layer3Kind = cni.Kind{Code: cni.CodeLayer3, Advice: "correct the IPAM configuration: the message names the address or the route"}
 
 // Address gives the tap the addresses and routes that IPAM returned; nil: none.
 func (a *Attachment) Address(ctx context.Context, assigned *current.Result) error {
@@ -30,11 +30,11 @@ func (a *Attachment) Address(ctx context.Context, assigned *current.Result) erro
 		return nil
 	}
 	if err := checkAddresses(assigned.IPs); err != nil {
-		return layer3Fault.Of(err)
+		return layer3Kind.Wrap(err)
 	}
 	routes, err := planRoutes(assigned.IPs, assigned.Routes)
 	if err != nil {
-		return layer3Fault.Of(err)
+		return layer3Kind.Wrap(err)
 	}
 	if v6 := firstIPv6(assigned.IPs); v6 != nil {
 		if mtu := a.Want.Device(plan.Tap).MTU; mtu != 0 && mtu < minMTUIPv6 {
@@ -44,7 +44,7 @@ func (a *Attachment) Address(ctx context.Context, assigned *current.Result) erro
 			}
 		}
 		if err := a.In(a.enableIPv6); err != nil {
-			return deviceFault.Of(err)
+			return deviceKind.Wrap(err)
 		}
 	}
 	for _, ip := range assigned.IPs {
@@ -52,7 +52,7 @@ func (a *Attachment) Address(ctx context.Context, assigned *current.Result) erro
 			return err
 		}
 		if err := a.Conn.AddAddress(a.Tap().Index, ip.Address); err != nil {
-			return layer3Fault.Of(fmt.Errorf("tap %q: %w", a.Conf.Tap.Name, err))
+			return layer3Kind.Wrap(fmt.Errorf("tap %q: %w", a.Conf.Tap.Name, err))
 		}
 	}
 	for _, route := range routes {
@@ -60,7 +60,7 @@ func (a *Attachment) Address(ctx context.Context, assigned *current.Result) erro
 			return err
 		}
 		if err := a.Conn.AddRoute(a.Tap().Index, route); err != nil {
-			return layer3Fault.Of(fmt.Errorf("tap %q: %w", a.Conf.Tap.Name, err))
+			return layer3Kind.Wrap(fmt.Errorf("tap %q: %w", a.Conf.Tap.Name, err))
 		}
 	}
 	return nil
@@ -103,7 +103,7 @@ func (a *Attachment) EnableLoopback(assigned *current.Result) error {
 		}
 		return a.In(func() error { return netdev.DisableIPv6(loopback) })
 	})
-	return deviceFault.Of(a.In(func() error {
+	return deviceKind.Wrap(a.In(func() error {
 		var err error
 		changed, err = netdev.EnableIPv6(loopback)
 		return err

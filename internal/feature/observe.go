@@ -22,7 +22,7 @@ func Differences(conf *netconf.Config, sandbox *netns.Sandbox) ([]plan.Differenc
 		d, err = a.differences()
 		return err
 	})
-	return d, deviceFault.Of(err)
+	return d, deviceKind.Wrap(err)
 }
 
 func (a *Attachment) differences() ([]plan.Difference, error) {
@@ -160,7 +160,7 @@ func (a *Attachment) state(ref plan.Ref) (*plan.State, error) {
 		return s, nil
 	}
 	if s.Filters, err = a.Conn.Filters(s.Index); err != nil {
-		return nil, want.TC.Hooks[0].By.Kind.Of(err)
+		return nil, want.TC.Hooks[0].By.Kind.Wrap(err)
 	}
 	return s, a.tag(&want.TC)
 }
@@ -184,7 +184,7 @@ func (a *Attachment) tag(tc *plan.TC) error {
 	for i, program := range loaded.programs {
 		tag, err := program.Tag()
 		if err != nil {
-			return tc.Hooks[i].By.Kind.Of(err)
+			return tc.Hooks[i].By.Kind.Wrap(err)
 		}
 		tc.Hooks[i].Tag = tag
 	}

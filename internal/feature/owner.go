@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	labelFault = cni.Kind{Code: cni.CodeLabel, Advice: "selinuxContext must be a context that the policy knows, and under which the plugin may execute itself and make a tap: the audit log (ausearch -m AVC) names what was denied, docs/selinux.md what to allow"}
+	labelKind = cni.Kind{Code: cni.CodeLabel, Advice: "selinuxContext must be a context that the policy knows, and under which the plugin may execute itself and make a tap: the audit log (ausearch -m AVC) names what was denied, docs/selinux.md what to allow"}
 
 	errForeignQueue = cni.Kind{Code: types.ErrTryAgainLater, Advice: "a process in the namespace opens taps that are not its own; the tap was deleted"}.
 			New("somebody else attached to the tap before its owner was set")
@@ -25,7 +25,7 @@ var (
 func checkExclusive(want *plan.Device, link *netdev.Link) error {
 	tun := link.Tun
 	if tun == nil || !tun.Tap {
-		return deviceFault.Of(fmt.Errorf("%q is a device of another kind: %q", link.Name, link.Kind))
+		return deviceKind.Wrap(fmt.Errorf("%q is a device of another kind: %q", link.Name, link.Kind))
 	}
 	if !want.Shared() {
 		return nil

@@ -16,12 +16,12 @@ import (
 const needFiltering = "let the bridge filter VLANs: ip link set BRIDGE type bridge vlan_filtering 1, in the container's namespace; where that is not supported, the kernel was built without CONFIG_BRIDGE_VLAN_FILTERING, and needs it"
 
 var (
-	bridgeFault     = cni.Kind{Code: cni.CodeBridge, Advice: "make the bridge in the container's namespace first: another plugin of the chain, or the image's own set-up"}
-	bridgelessFault = cni.Kind{Code: cni.CodeBridge, Advice: "load the driver: modprobe bridge"}
-	filteringFault  = cni.Kind{Code: cni.CodeBridge, Advice: needFiltering}
+	bridgeKind     = cni.Kind{Code: cni.CodeBridge, Advice: "make the bridge in the container's namespace first: another plugin of the chain, or the image's own set-up"}
+	bridgelessKind = cni.Kind{Code: cni.CodeBridge, Advice: "load the driver: modprobe bridge"}
+	filteringKind  = cni.Kind{Code: cni.CodeBridge, Advice: needFiltering}
 
-	errNoBridge    = bridgeFault.New("no such bridge in the namespace")
-	errNoFiltering = filteringFault.New("vlan and vlanTrunk need a bridge that filters VLANs, and this one does not")
+	errNoBridge    = bridgeKind.New("no such bridge in the namespace")
+	errNoFiltering = filteringKind.New("vlan and vlanTrunk need a bridge that filters VLANs, and this one does not")
 )
 
 // port makes the tap a port of a bridge.
@@ -42,7 +42,7 @@ func (p *port) find(a *Attachment) error {
 	if err == nil {
 		p.bridge = link
 	} else if !errors.Is(err, netdev.ErrNotFound) {
-		return deviceFault.Of(fmt.Errorf("bridge %q: %w", name, err))
+		return deviceKind.Wrap(fmt.Errorf("bridge %q: %w", name, err))
 	}
 	return nil
 }
@@ -83,7 +83,7 @@ func (p *port) notice(a *Attachment) error {
 	}
 	now, err := a.Conn.LinkByIndex(p.bridge.Index)
 	if err != nil {
-		return deviceFault.Of(fmt.Errorf("bridge %q: %w", p.bridge.Name, err))
+		return deviceKind.Wrap(fmt.Errorf("bridge %q: %w", p.bridge.Name, err))
 	}
 	if !bytes.Equal(now.MAC, p.bridge.MAC) {
 		cni.Notice("bridge %q took the MAC address %s of its new port %q for its own (it was %s)", now.Name, now.MAC, a.Conf.Tap.Name, p.bridge.MAC)
@@ -102,15 +102,15 @@ func makeBridge(a *Attachment) error {
 	}
 	err := a.Conn.Add(asked.Bridge, "bridge")
 	if errors.Is(err, unix.EOPNOTSUPP) {
-		return bridgelessFault.Of(err)
+		return bridgelessKind.Wrap(err)
 	}
 	if err == nil && asked.VLANs.Native != 0 {
 		err = a.Conn.FilterVLANs(asked.Bridge)
 	}
 	if errors.Is(err, netdev.ErrNoVLANFiltering) {
-		return filteringFault.Of(err)
+		return filteringKind.Wrap(err)
 	}
-	return deviceFault.Of(err)
+	return deviceKind.Wrap(err)
 }
 
 // portOf is how the bridge shall treat the tap.

@@ -15,17 +15,17 @@ import (
 // clsact is the qdisc with hooks in both directions.
 const clsact = "clsact"
 
-func redirectKind(advice string) cni.Kind { return cni.Kind{Code: cni.CodeRedirect, Advice: advice} }
+func redirectAdvice(advice string) cni.Kind { return cni.Kind{Code: cni.CodeRedirect, Advice: advice} }
 
 var (
-	redirectFault = redirectKind("redirect needs the kernel's modules sch_ingress and cls_bpf (modprobe loads them), and CAP_BPF or CAP_SYS_ADMIN, which the root of a user namespace does not have there")
+	redirectKind = redirectAdvice("redirect needs the kernel's modules sch_ingress and cls_bpf (modprobe loads them), and CAP_BPF or CAP_SYS_ADMIN, which the root of a user namespace does not have there")
 
-	errNoInterface = redirectKind("redirect takes over the interface that CNI_IFNAME names: a plugin before this one in the chain must make it").New("no such interface")
-	errNotEthernet = redirectKind("the guest of a tap has an Ethernet card: redirect works with interfaces such as veth, macvlan and physical ones").New("it has no Ethernet frames")
-	errOneHook     = redirectKind("redirect needs the qdisc clsact, which excludes the qdisc ingress; whoever made that one may use clsact instead, where its filters work as well").New("what it sends has no hook")
-	errTakenOver   = redirectKind("an interface has one guest: DEL the attachment that the message names, or delete its filters (tc filter show dev INTERFACE ingress)").New("taken over already")
-	errOwnAlready  = redirectKind("DEL it before it is added again; where the chain has two entries of tap with redirect, remove one").New("this attachment has it already")
-	errMeanwhile   = redirectKind(cni.MayTryAgain).New("somebody else was at work on it at the same time")
+	errNoInterface = redirectAdvice("redirect takes over the interface that CNI_IFNAME names: a plugin before this one in the chain must make it").New("no such interface")
+	errNotEthernet = redirectAdvice("the guest of a tap has an Ethernet card: redirect works with interfaces such as veth, macvlan and physical ones").New("it has no Ethernet frames")
+	errOneHook     = redirectAdvice("redirect needs the qdisc clsact, which excludes the qdisc ingress; whoever made that one may use clsact instead, where its filters work as well").New("what it sends has no hook")
+	errTakenOver   = redirectAdvice("an interface has one guest: DEL the attachment that the message names, or delete its filters (tc filter show dev INTERFACE ingress)").New("taken over already")
+	errOwnAlready  = redirectAdvice("DEL it before it is added again; where the chain has two entries of tap with redirect, remove one").New("this attachment has it already")
+	errMeanwhile   = redirectAdvice(cni.MayTryAgain).New("somebody else was at work on it at the same time")
 )
 
 // redirect lets the guest be the pod: it takes over an interface that a plugin before us
@@ -76,7 +76,7 @@ func takeOver(a *Attachment, err error) error {
 	if err == nil {
 		return nil
 	}
-	return redirectFault.Of(fmt.Errorf("take over interface %q in %s: %w", a.Conf.IfName, a.Conf.Netns, err))
+	return redirectKind.Wrap(fmt.Errorf("take over interface %q in %s: %w", a.Conf.IfName, a.Conf.Netns, err))
 }
 
 // lockInterface keeps every other ADD from redirecting the interface: its filters would not
@@ -132,7 +132,7 @@ func (r *redirect) plan(a *Attachment, want *plan.Desired) error {
 	if !a.Conf.Tap.Redirect {
 		return nil
 	}
-	by := plan.Need{Key: "redirect", Kind: redirectFault}
+	by := plan.Need{Key: "redirect", Kind: redirectKind}
 	tap, iface := want.Device(plan.Tap), want.Device(plan.Interface)
 	want.Outlet = plan.Interface
 

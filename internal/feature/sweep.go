@@ -27,11 +27,11 @@ type Swept func(*netdev.Link)
 func Sweep(conn *netdev.Conn, match Match, swept Swept) error {
 	failed := []error{releaseInterfaces(conn, match.Filter)}
 	links, err := conn.Links()
-	failed = append(failed, deviceFault.Of(err))
+	failed = append(failed, deviceKind.Wrap(err))
 	again := false
 	for _, link := range garbage(links, match) {
 		if err := conn.Delete(link.Index); err != nil {
-			failed = append(failed, deviceFault.Of(err))
+			failed = append(failed, deviceKind.Wrap(err))
 			continue
 		}
 		again = again || netconf.IsRedirect(link.Alias)
@@ -81,7 +81,7 @@ type hooked struct {
 func findHooked(conn *netdev.Conn, ours func(name string) bool) ([]hooked, error) {
 	qdiscs, err := conn.Qdiscs()
 	if err != nil {
-		return nil, redirectFault.Of(err)
+		return nil, redirectKind.Wrap(err)
 	}
 	limits := map[int]*netdev.Qdisc{}
 	for _, q := range qdiscs {
@@ -96,7 +96,7 @@ func findHooked(conn *netdev.Conn, ours func(name string) bool) ([]hooked, error
 		}
 		filters, err := conn.Filters(q.Device)
 		if err != nil {
-			return nil, redirectFault.Of(err)
+			return nil, redirectKind.Wrap(err)
 		}
 		device := hooked{qdisc: q, limit: limits[q.Device]}
 		for _, f := range filters {
@@ -121,7 +121,7 @@ func (h *hooked) release(conn *netdev.Conn) error {
 		failed = conn.DeleteQdisc(*h.limit)
 	}
 	if h.made && !h.others && failed == nil {
-		return redirectFault.Of(conn.DeleteQdisc(h.qdisc)) // its filters go with it, in one step
+		return redirectKind.Wrap(conn.DeleteQdisc(h.qdisc)) // its filters go with it, in one step
 	}
 	for _, f := range h.filters { // those of what is received come first
 		if f.Hook == netdev.Sent && failed != nil {
@@ -129,7 +129,7 @@ func (h *hooked) release(conn *netdev.Conn) error {
 		}
 		failed = errors.Join(failed, conn.Unhook(h.qdisc.Device, f))
 	}
-	return redirectFault.Of(failed)
+	return redirectKind.Wrap(failed)
 }
 
 // releaseInterfaces gives back every interface of a namespace with filters of ours.

@@ -140,5 +140,5 @@ func (t *TC) RootBy() Need   { return t.rootBy }
 func (t *TC) MirrorBy() Need { return t.mirrorBy }
 
 func conflict(what string, a, b Need) error {
-	return b.Kind.Of(fmt.Errorf("%s and %s both need the %s of one device", a.Key, b.Key, what))
+	return b.Kind.Wrap(fmt.Errorf("%s and %s both need the %s of one device", a.Key, b.Key, what))
 }

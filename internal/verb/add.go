@@ -19,7 +19,7 @@ import (
 
 // Add makes the attachment that args describe and writes its result to stdout, or
 // returns an error and leaves the host as it was (CNI specification 1.1, section 2, "ADD").
-func Add(args *netconf.Args, stdout cni.Stream) error {
+func Add(args *netconf.Args, stdout cni.FDWriter) error {
 	conf, err := netconf.Parse(args) // pure: until it succeeds nothing is touched
 	if err != nil {
 		return err
@@ -56,7 +56,7 @@ func Add(args *netconf.Args, stdout cni.Stream) error {
 type adding struct {
 	*feature.Attachment
 	signals *cni.Signals
-	stdout  cni.Stream
+	stdout  cni.FDWriter
 }
 
 // run is what ADD does. What it leaves half done the undo takes back.
@@ -113,7 +113,7 @@ func (a *adding) startIPAM(delegate *ipam.Plugin, stdin []byte) *ipam.Lease {
 // commit makes the device permanent and hands the result over. A result that nobody
 // received is a failed ADD.
 func (a *adding) commit(answer []byte) error {
-	atOnce := a.stdout.Takes(len(answer))
+	atOnce := a.stdout.HasRoom(len(answer))
 	if !atOnce { // we may have to wait for the reader
 		a.signals.Catch()
 	}

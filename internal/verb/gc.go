@@ -17,7 +17,7 @@ import (
 // usualDirs are where runtimes and ip-netns(8) bind the namespaces that they make.
 var usualDirs = []string{"/run/netns", "/var/run/netns"}
 
-var folderFault = cni.Kind{Code: types.ErrIOFailure, Advice: "namespaces are sought in /run/netns, /var/run/netns and the folders of netnsDirs, which must be no links"}
+var folderKind = cni.Kind{Code: types.ErrIOFailure, Advice: "namespaces are sought in /run/netns, /var/run/netns and the folders of netnsDirs, which must be no links"}
 
 // GC removes what is left of attachments that the runtime no longer knows, and
 // then tells the IPAM plugin to do the same: an address is not free while a stale
@@ -43,7 +43,7 @@ func collectTaps(conf *netconf.Config, stale feature.Match) error {
 			}
 			failed = append(failed, err)
 		})
-		failed = append(failed, folderFault.Of(err))
+		failed = append(failed, folderKind.Wrap(err))
 	}
 	return errors.Join(failed...)
 }
