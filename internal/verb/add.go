@@ -82,7 +82,7 @@ func (a *adding) run(delegate *ipam.Plugin, stdin []byte) error {
 	if err != nil {
 		return err
 	}
-	answer, err := result.New(a.Conf, result.Parts{Tap: tap, Beside: a.Found[plan.Egress], Taken: a.Found[plan.Interface], Assigned: assigned})
+	answer, err := result.New(a.Conf, result.Parts{Tap: tap, Egress: a.Found[plan.Egress], Interface: a.Found[plan.Interface], Assigned: assigned})
 	if err != nil {
 		return err
 	}
