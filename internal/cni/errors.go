@@ -47,6 +47,9 @@ type Kind struct {
 	Advice string
 }
 
+// With returns the kind with the code of k and another advice.
+func (k Kind) With(advice string) Kind { return Kind{k.Code, advice} }
+
 // Wrap adds code and advice of k to err and does not change its message. It returns err itself if err
 // already carries a code, because the step nearest to the cause knows best, or if err is nil.
 func (k Kind) Wrap(err error) error {

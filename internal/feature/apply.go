@@ -41,7 +41,7 @@ func (a *Attachment) Configure() error {
 func (a *Attachment) configure() error {
 	tap, index := a.Want.Device(plan.Tap), a.Tap().Index
 	set := a.Conn.Configure
-	if tap.Silent {
+	if tap.NoLinkLocal {
 		set = a.Conn.Prepare
 	}
 	a.Undo.On(func(context.Context) error { return gone(a.Conn.Down(index)) })
@@ -59,7 +59,7 @@ func (a *Attachment) configure() error {
 	if err := a.shape(plan.Tap); err != nil {
 		return err
 	}
-	if tap.Silent {
+	if tap.NoLinkLocal {
 		if err := a.Conn.UpWithoutAddress(index); err != nil {
 			return tap.By.Kind.Wrap(err)
 		}
@@ -84,7 +84,7 @@ func (a *Attachment) refused(err error) error {
 }
 
 // beside makes a device beside the tap.
-func (a *Attachment) beside(ref plan.Ref, want *plan.Device) error {
+func (a *Attachment) beside(ref plan.Role, want *plan.Device) error {
 	a.Undo.On(func(context.Context) error { return a.deleteBeside(ref, want.Name) })
 	if err := a.addBeside(want); err != nil {
 		return err
@@ -117,7 +117,7 @@ func (a *Attachment) addBeside(want *plan.Device) error {
 	return a.Conn.Add(want.Name, want.Kind)
 }
 
-func (a *Attachment) deleteBeside(ref plan.Ref, name string) error {
+func (a *Attachment) deleteBeside(ref plan.Role, name string) error {
 	if device := a.Found[ref]; device != nil {
 		return a.Conn.Delete(device.Index)
 	}
@@ -146,7 +146,7 @@ func (a *Attachment) clear(name string) (bool, error) {
 }
 
 // shape gives a device that we made its queues and filters.
-func (a *Attachment) shape(ref plan.Ref) error {
+func (a *Attachment) shape(ref plan.Role) error {
 	tc, index := a.Want.Device(ref).TC, a.Found[ref].Index
 	if tc.Root != (plan.Root{}) {
 		err := error(nil)
@@ -156,12 +156,12 @@ func (a *Attachment) shape(ref plan.Ref) error {
 			err = a.Conn.LimitSending(index, tc.Root.Limit)
 		}
 		if err != nil {
-			return tc.RootBy().Kind.Wrap(err)
+			return tc.RootBy.Kind.Wrap(err)
 		}
 	}
 	if tc.Mirror != plan.None {
 		if err := a.Conn.RedirectReceived(index, a.Found[tc.Mirror].Index); err != nil {
-			return tc.MirrorBy().Kind.Wrap(fmt.Errorf("limit egress of tap %q: %w", a.Conf.Tap.Name, err))
+			return tc.MirrorBy.Kind.Wrap(fmt.Errorf("limit egress of tap %q: %w", a.Conf.Tap.Name, err))
 		}
 	}
 	if len(tc.Hooks) == 0 {
@@ -206,7 +206,7 @@ func (l *loaded) close() {
 
 // load loads the programs of a device that is hooked at the commit: a kernel that refuses
 // them does so before.
-func (a *Attachment) load(ref plan.Ref) error {
+func (a *Attachment) load(ref plan.Role) error {
 	device := a.Want.Devices[ref]
 	if device == nil {
 		return nil
@@ -237,7 +237,7 @@ func (a *Attachment) Connect() error {
 	iface, made := a.Found[plan.Interface], false
 	a.Undo.On(func(context.Context) error { return releaseInterface(a.Conn, iface.Index, a.Conf.IsHook, &made) })
 	var err error
-	made, err = a.Conn.Hook(iface.Index, netdev.Hooking{Qdisc: !want.TC.Shared, Limit: want.TC.Root.Limit, Filters: a.loaded.filters})
+	made, err = a.Conn.Hook(iface.Index, netdev.Hooking{Qdisc: !want.TC.HasClsact, Limit: want.TC.Root.Limit, Filters: a.loaded.filters})
 	if errors.Is(err, unix.EEXIST) {
 		err = fmt.Errorf("%w: %w", errMeanwhile, err)
 	}
@@ -265,7 +265,7 @@ func (a *Attachment) create() error {
 	if err := checkExclusive(want, link); err != nil {
 		return err
 	}
-	if !want.Shared() {
+	if !want.Exposed() {
 		return nil
 	}
 	// what somebody who attached and left again may have changed

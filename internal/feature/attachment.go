@@ -31,7 +31,7 @@ type Attachment struct {
 	Sandbox *netns.Sandbox
 	Conn    *netdev.Conn // dialled in the namespace
 	Want    *plan.Desired
-	Found   map[plan.Ref]*netdev.Link // what the kernel made of Want, and what was there before
+	Found   map[plan.Role]*netdev.Link // what the kernel made of Want, and what was there before
 	Undo    Undo
 
 	features []Feature
@@ -51,7 +51,7 @@ func Open(conf *netconf.Config, sandbox *netns.Sandbox) (*Attachment, error) {
 }
 
 func newAttachment(conf *netconf.Config, sandbox *netns.Sandbox, features []Feature) *Attachment {
-	return &Attachment{Conf: conf, Sandbox: sandbox, Want: plan.New(), Found: map[plan.Ref]*netdev.Link{}, features: features}
+	return &Attachment{Conf: conf, Sandbox: sandbox, Want: plan.New(), Found: map[plan.Role]*netdev.Link{}, features: features}
 }
 
 // OpenTrial is Open for STATUS, which first makes what other plugins make before an ADD.

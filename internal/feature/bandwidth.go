@@ -36,7 +36,7 @@ func planBandwidth(a *Attachment, want *plan.Desired) error {
 	if want.Outlet == plan.None {
 		want.Outlet = plan.Egress
 		egress := want.Device(plan.Egress)
-		egress.Kind, egress.Name, egress.By, egress.Silent = egressKind, netconf.EgressName(a.Conf.Alias()), by, true
+		egress.Kind, egress.Name, egress.By, egress.NoLinkLocal = egressKind, netconf.EgressName(a.Conf.Alias()), by, true
 		egress.Alias = netconf.EgressAlias(a.Conf.Alias())
 		if err := tap.TC.SetMirror(plan.Egress, by); err != nil {
 			return err

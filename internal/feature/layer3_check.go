@@ -75,7 +75,7 @@ func compareRoutes(prev *current.Result, ours, index int, routes []netdev.RouteE
 	for _, route := range prev.Routes {
 		dst := destination(route)
 		if !hasRoute(known[dst.String()], route, device) {
-			d = append(d, plan.Difference{What: "route", Expected: routeText(route), Found: "none such"})
+			d = append(d, plan.Missing("route %s", routeText(route)))
 		}
 	}
 	return d

@@ -1,7 +1,6 @@
 package feature
 
 import (
-	"fmt"
 	"net"
 
 	"tap/internal/netconf"
@@ -52,7 +51,7 @@ func (a *Attachment) compare(seen *plan.Observed) []plan.Difference {
 		return d
 	}
 	if ours < 0 {
-		return append(d, plan.Difference{What: "prevResult", Expected: fmt.Sprintf("an interface %q in %s", a.Conf.Tap.Name, a.Conf.Netns), Found: "none"})
+		return append(d, plan.Missing("entry of prevResult: interface %q in %s", a.Conf.Tap.Name, a.Conf.Netns))
 	}
 	if entry := a.Conf.PrevResult.Interfaces[ours]; !isMAC(entry.Mac) {
 		d = append(d, plan.Difference{What: "MAC", Expected: entry.Mac, Found: tap.MAC.String()})
@@ -72,15 +71,16 @@ func (a *Attachment) recorded() int {
 	ours := conf.Listed(conf.Tap.Name)
 	if ours >= 0 {
 		entry := conf.PrevResult.Interfaces[ours]
-		a.Want.Device(plan.Tap).Recorded(entry.Mac, 0)
-		if a.Want.Device(plan.Tap).MTUOf == "" {
-			a.Want.Device(plan.Tap).Recorded("", entry.Mtu)
+		tap, mtu := a.Want.Device(plan.Tap), entry.Mtu
+		if tap.MTUFrom != "" {
+			mtu = 0 // the MTU of the other device counts
 		}
+		tap.UseRecorded(entry.Mac, mtu)
 	}
 	if iface := a.Want.Devices[plan.Interface]; iface != nil {
 		for _, entry := range conf.PrevResult.Interfaces {
 			if entry.Sandbox == conf.ContainerID && entry.Name == conf.Tap.Name { // the guest's
-				iface.Recorded(entry.Mac, entry.Mtu)
+				iface.UseRecorded(entry.Mac, entry.Mtu)
 			}
 		}
 	}
@@ -89,7 +89,7 @@ func (a *Attachment) recorded() int {
 
 // observe reads what the plan is about.
 func (a *Attachment) observe() (*plan.Observed, error) {
-	seen := &plan.Observed{Devices: map[plan.Ref]*plan.State{}}
+	seen := &plan.Observed{Devices: map[plan.Role]*plan.State{}}
 	links, err := a.Conn.Links()
 	if err != nil {
 		return nil, err
@@ -129,7 +129,7 @@ func (a *Attachment) observe() (*plan.Observed, error) {
 }
 
 // state reads what is on a device, as far as the plan has something there.
-func (a *Attachment) state(ref plan.Ref) (*plan.State, error) {
+func (a *Attachment) state(ref plan.Role) (*plan.State, error) {
 	want, s := a.Want.Device(ref), &plan.State{Link: a.Found[ref]}
 	var err error
 	if len(want.Port.VLANs) > 0 {

@@ -27,12 +27,12 @@ func checkExclusive(want *plan.Device, link *netdev.Link) error {
 	if tun == nil || !tun.Tap {
 		return deviceKind.Wrap(fmt.Errorf("%q is a device of another kind: %q", link.Name, link.Kind))
 	}
-	if !want.Shared() {
+	if !want.Exposed() {
 		return nil
 	}
 	if tun.Queues != 1 || tun.Disabled != 0 || tun.Persistent || !sameID(tun.Owner, want.Owner) || !sameID(tun.Group, want.Group) {
 		return fmt.Errorf("%w: %d queues instead of 1, owner %s, group %s",
-			errForeignQueue, tun.Queues+tun.Disabled, idText(tun.Owner), idText(tun.Group))
+			errForeignQueue, tun.Queues+tun.Disabled, plan.IDText(tun.Owner), plan.IDText(tun.Group))
 	}
 	return nil
 }
@@ -52,11 +52,4 @@ func sameID(a, b *uint32) bool {
 		return a == b
 	}
 	return *a == *b
-}
-
-func idText(id *uint32) string {
-	if id == nil {
-		return "none"
-	}
-	return fmt.Sprint(*id)
 }

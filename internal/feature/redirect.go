@@ -136,10 +136,10 @@ func (r *redirect) plan(a *Attachment, want *plan.Desired) error {
 	tap, iface := want.Device(plan.Tap), want.Device(plan.Interface)
 	want.Outlet = plan.Interface
 
-	tap.Silent = true
-	iface.Name, iface.By, iface.TC.Queued, iface.TC.Shared = a.Conf.IfName, by, r.queue, r.clsact
+	tap.NoLinkLocal = true
+	iface.Name, iface.By, iface.TC.ForeignRoot, iface.TC.HasClsact = a.Conf.IfName, by, r.queue, r.clsact
 	if r.iface != nil {
-		tap.MTU, tap.MTUOf = r.iface.MTU, r.iface.Name
+		tap.MTU, tap.MTUFrom = r.iface.MTU, r.iface.Name
 	}
 	// fq would drop frames that bear a time of the way that they came
 	if err := tap.TC.SetRoot(plan.Root{NoQueue: true, Default: true}, by); err != nil {
@@ -154,10 +154,10 @@ func (r *redirect) plan(a *Attachment, want *plan.Desired) error {
 
 // between are the hooks of one side, which lead to the other device and let pass what comes
 // from there. What leads away from the device is last: it begins to work when all is there.
-func between(other plan.Ref, name string, ours func(string) bool, by plan.Need) []plan.Hook {
+func between(other plan.Role, name string, ours func(string) bool, by plan.Need) []plan.Hook {
 	return []plan.Hook{
-		{At: netdev.Sent, Name: name, Ours: ours, Device: other, Load: load(bpf.OnlyFrom), By: by},
-		{At: netdev.Received, Name: name, Ours: ours, Device: other, Load: load(bpf.Redirect), By: by},
+		{At: netdev.Sent, Name: name, IsOwn: ours, Device: other, Load: load(bpf.OnlyFrom), By: by},
+		{At: netdev.Received, Name: name, IsOwn: ours, Device: other, Load: load(bpf.Redirect), By: by},
 	}
 }
 

@@ -48,8 +48,8 @@ func checkDevice(conf *netconf.Config) error {
 	}
 	var texts []string
 	for _, d := range differences {
-		if d.Mild {
-			cni.Notice("tap %q: the %s was %s and is now %s", conf.Tap.Name, map[string]string{"MTU": "MTU", "txQueueLen": "transmit queue length"}[d.What], d.Expected, d.Found)
+		if d.Tolerated {
+			cni.Notice("tap %q: %s changed from %s to %s", conf.Tap.Name, d.What, d.Expected, d.Found)
 			continue
 		}
 		texts = append(texts, d.String())
