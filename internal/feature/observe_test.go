@@ -155,7 +155,7 @@ func (o observation) differences(t *testing.T, conf *netconf.Config) []plan.Diff
 	t.Helper()
 	p := &port{bridge: o.bridge}
 	a := newAttachment(conf, nil, []Feature{newBase(), {Plan: p.plan}, newBandwidth()})
-	if err := a.plan(); err != nil {
+	if err := a.run(planStep); err != nil {
 		t.Fatal(err)
 	}
 	seen := &plan.Observed{Devices: map[plan.Role]*plan.State{}, Namesake: o.namesake, Master: o.master, Addresses: o.addresses, Routes: o.routes}

@@ -29,7 +29,7 @@ func Add(args *netconf.Args, stdout cni.FDWriter) error {
 		return err
 	}
 	signals := cni.NewSignals()
-	if delegate != nil || feature.Outlives(conf.Tap) {
+	if delegate != nil || feature.NeedsUndo(conf.Tap) {
 		signals.Catch()
 	} else {
 		signals.Ignore()
@@ -61,7 +61,7 @@ type adding struct {
 
 // run is what ADD does. What it leaves half done the undo takes back.
 func (a *adding) run(delegate *ipam.Plugin, stdin []byte) error {
-	if err := a.Make(); err != nil { // the name is the lock: a taken one is an error, and nothing else was started
+	if err := a.Create(); err != nil { // the name is the lock: a taken one is an error, and nothing else was started
 		return err
 	}
 	lease := a.startIPAM(delegate, stdin) // its process runs while the device is configured
@@ -75,7 +75,7 @@ func (a *adding) run(delegate *ipam.Plugin, stdin []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := a.Address(a.signals.Context, assigned); err != nil {
+	if err := a.ApplyIPAM(a.signals.Context, assigned); err != nil {
 		return err
 	}
 	tap, err := a.ReadBack() // what the kernel made of it, not what was asked for
@@ -99,8 +99,8 @@ func (a *adding) startIPAM(delegate *ipam.Plugin, stdin []byte) *ipam.Lease {
 		return nil
 	}
 	lease := delegate.Start(a.signals.Context, ipamCall(a.Conf, stdin))
-	a.Undo.On(func(ctx context.Context) error {
-		livesOn, err := a.LivesOn()
+	a.Undo.Push(func(ctx context.Context) error {
+		livesOn, err := a.HasOtherDevice()
 		if livesOn {
 			lease.Keep()
 			return nil
@@ -123,7 +123,7 @@ func (a *adding) commit(answer []byte) error {
 	if err := a.Persist(); err != nil {
 		return err
 	}
-	if err := a.Connect(); err != nil {
+	if err := a.HookInterface(); err != nil {
 		return err
 	}
 	if atOnce {

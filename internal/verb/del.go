@@ -49,7 +49,7 @@ func sweep(conf *netconf.Config) error {
 		return feature.NetnsError(err)
 	}
 	defer sandbox.Close()
-	if err := feature.RefuseOwn(conf, sandbox); err != nil {
+	if err := feature.RejectOwnNetns(conf, sandbox); err != nil {
 		return err
 	}
 	conn, err := feature.DialIn(sandbox)
@@ -57,7 +57,7 @@ func sweep(conf *netconf.Config) error {
 		return err
 	}
 	defer conn.Close()
-	return feature.Sweep(conn, feature.SweepAttachment(conf), nil)
+	return feature.Sweep(conn, feature.MatchAttachment(conf), nil)
 }
 
 // noSandbox says whether the path leads to no network namespace: to none at all,

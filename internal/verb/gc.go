@@ -27,7 +27,7 @@ func GC(args *netconf.Args) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(collectTaps(conf, feature.SweepStale(inventory)), collectAddresses(conf, args))
+	return errors.Join(collectTaps(conf, feature.MatchStale(inventory)), collectAddresses(conf, args))
 }
 
 // collectTaps looks into each namespace once, and never into the plugin's own.

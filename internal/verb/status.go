@@ -63,13 +63,13 @@ func tryDevice(conf *netconf.Config) error {
 		return err
 	}
 	defer a.Close()
-	if err := a.Make(); err != nil {
+	if err := a.Create(); err != nil {
 		return err
 	}
 	if err := a.Configure(); err != nil {
 		return err
 	}
-	return a.Connect()
+	return a.HookInterface()
 }
 
 // unknownVerb says whether an IPAM plugin of before CNI 1.1 answered, which counts

@@ -12,20 +12,15 @@ import (
 	"tap/internal/plan"
 )
 
-var (
-	labelKind = cni.Kind{Code: cni.CodeLabel, Advice: "selinuxContext must be a context that the policy knows, and under which the plugin may execute itself and make a tap: the audit log (ausearch -m AVC) names what was denied, docs/selinux.md what to allow"}
+var errForeignQueue = cni.Kind{Code: types.ErrTryAgainLater, Advice: "try again, and find the process in the namespace " +
+	"that attaches to taps of others; the tap was deleted"}.New("another process attached to the tap before its owner was set")
 
-	errForeignQueue = cni.Kind{Code: types.ErrTryAgainLater, Advice: "a process in the namespace opens taps that are not its own; the tap was deleted"}.
-			New("somebody else attached to the tap before its owner was set")
-)
-
-// checkExclusive refuses a device that was restricted to an owner or a group after
-// somebody else had attached to it, as only a multi-queue tap allows: an
-// attached process keeps its queue, and may have changed the owner as well.
+// checkExclusive rejects a tap to which another process attached before its owner or group was set, which only a
+// multi-queue tap allows. That process keeps its queue and may have changed the owner.
 func checkExclusive(want *plan.Device, link *netdev.Link) error {
 	tun := link.Tun
 	if tun == nil || !tun.Tap {
-		return deviceKind.Wrap(fmt.Errorf("%q is a device of another kind: %q", link.Name, link.Kind))
+		return deviceKind.Wrap(fmt.Errorf("%q is a device of kind %q, not a tap", link.Name, link.Kind))
 	}
 	if !want.Exposed() {
 		return nil
@@ -37,7 +32,7 @@ func checkExclusive(want *plan.Device, link *netdev.Link) error {
 	return nil
 }
 
-// randomMAC draws a unicast address of local administration (IEEE 802, section 8.4).
+// randomMAC returns a random unicast address with the local bit set (IEEE 802, section 8.4).
 func randomMAC() (net.HardwareAddr, error) {
 	mac := make(net.HardwareAddr, 6)
 	if _, err := unix.Getrandom(mac, 0); err != nil {
