@@ -8,7 +8,8 @@ import (
 	"github.com/containernetworking/cni/pkg/version"
 )
 
-// printAbout writes to standard error what the plugin is, for an operator who runs it by hand. A runtime never sees it.
+// printAbout writes to standard error what the plugin is, for an operator who runs it by hand. A runtime
+// never sees it.
 func printAbout(build string) {
 	self, err := os.Executable()
 	if err != nil { // /proc is not mounted

@@ -7,8 +7,8 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 )
 
-// Error codes of this plugin. The CNI specification leaves codes from 100 on to plugins
-// (version 1.1, section 5, "Error"). docs/errors.md lists them; a test compares the two.
+// Error codes of this plugin. The CNI specification leaves codes from 100 on to plugins (version 1.1, section
+// 5, "Error"). docs/errors.md lists them; a test compares the two.
 const (
 	CodeNameTaken   uint = 100 // an interface of the name exists
 	CodeDevice      uint = 101 // the kernel rejected the creation or the configuration of the tap
@@ -23,8 +23,8 @@ const (
 	CodeRedirect    uint = 110 // the interface cannot be redirected
 )
 
-// CodedError is an error that carries its CNI code and advice for the operator.
-// Error types of other packages implement it without importing this package.
+// CodedError is an error that carries its CNI code and advice for the operator. Error types of other packages
+// implement it without importing this package.
 type CodedError interface {
 	error
 	CNI() (code uint, advice string)
@@ -47,11 +47,11 @@ type Kind struct {
 	Advice string
 }
 
-// With returns the kind with the code of k and another advice.
+// With returns a kind with the same code and another advice.
 func (k Kind) With(advice string) Kind { return Kind{k.Code, advice} }
 
-// Wrap adds code and advice of k to err and does not change its message. It returns err itself if err
-// already carries a code, because the step nearest to the cause knows best, or if err is nil.
+// Wrap adds code and advice of k to err and does not change its message. It returns err itself if err already
+// carries a code, because the step nearest to the cause knows best, or if err is nil.
 func (k Kind) Wrap(err error) error {
 	var coded CodedError
 	if err == nil || errors.As(err, &coded) {
@@ -60,7 +60,7 @@ func (k Kind) Wrap(err error) error {
 	return k.Override(err)
 }
 
-// Override is Wrap for an error whose own code must not win.
+// Override is like Wrap, but replaces a code and advice that err already carries.
 func (k Kind) Override(err error) error { return &Error{Code: k.Code, Advice: k.Advice, Err: err} }
 
 // New returns a sentinel error of kind k.
@@ -69,8 +69,8 @@ func (k Kind) New(text string) error { return k.Override(errors.New(text)) }
 // unknownKind is the kind of errors that carry no code.
 var unknownKind = Kind{CodeUnknown, "see the message for the cause; the host may be short of memory or file descriptors"}
 
-// Render returns the error object for the runtime; nil if err is nil. If err joins several errors, the first that
-// carries a code decides.
+// Render returns the error object for the runtime; nil if err is nil. If err joins several errors, the first
+// that carries a code decides.
 func Render(err error) *types.Error {
 	if err == nil {
 		return nil

@@ -9,9 +9,9 @@ import (
 	"tap/internal/eintr"
 )
 
-// FDWriter writes to a file descriptor. If the reader of a pipe is gone, Write returns an error, so that
-// the verb can be undone. [os.Stdout] would end the process with SIGPIPE (os/signal, "SIGPIPE");
-// to prevent that costs two threads.
+// FDWriter writes to a file descriptor. If the reader of a pipe is gone, Write returns an error, so that the
+// verb can be undone. [os.Stdout] would end the process with SIGPIPE (os/signal, "SIGPIPE"); preventing that
+// costs two threads.
 type FDWriter int
 
 // Standard output and standard error.
@@ -42,8 +42,8 @@ func (w FDWriter) Write(data []byte) (int, error) {
 	return written, nil
 }
 
-// HasRoom reports whether length bytes can be written without waiting for the reader: a pipe
-// that is writable accepts up to PIPE_BUF bytes at once (pipe(7)).
+// HasRoom reports whether length bytes can be written without waiting for the reader: a pipe that is writable
+// accepts up to PIPE_BUF bytes at once (pipe(7)).
 func (w FDWriter) HasRoom(length int) bool {
 	const pipeBuf = 4096
 	if length > pipeBuf {

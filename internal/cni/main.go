@@ -1,6 +1,5 @@
-// Package cni implements the protocol between a runtime and the plugin: environment, standard
-// input, versions, signals, the result and the error object. It knows neither the kernel nor
-// what a verb does.
+// Package cni implements the protocol between a runtime and the plugin: environment, standard input,
+// versions, signals, the result and the error object. It knows neither the kernel nor what a verb does.
 package cni
 
 import (
@@ -24,12 +23,12 @@ type Verbs struct {
 	Del, Check, Status, GC func(args *netconf.Args) error
 }
 
-// Main executes the verb that the environment names (CNI specification 1.1, sections 2 and 3).
-// It has already written the error that it returns.
+// Main executes the verb that the environment names (CNI specification 1.1, sections 2 and 3). It has already
+// written the error that it returns.
 //
-// Main replaces pkg/skel of the CNI library, which checks the namespace only after the verb, prints
-// errors without cniVersion, and compiles regular expressions at every start. That costs a tenth of
-// the start of an empty Go program (docs/architecture.md, "Start-up").
+// Main replaces pkg/skel of the CNI library, which checks the namespace only after the verb, prints errors
+// without cniVersion, and compiles regular expressions at every start. That costs a tenth of the start of an
+// empty Go program (docs/architecture.md, "Start-up").
 func Main(build string, verbs Verbs) error {
 	if os.Getenv("CNI_COMMAND") == "" {
 		printAbout(build)
@@ -43,8 +42,8 @@ func Main(build string, verbs Verbs) error {
 		return nil
 	}
 	if errors.Is(err, ErrPending) {
-		// The runtime may still read the result, which must not be followed by an error object.
-		// What is not written yet is lost when the process exits.
+		// The runtime may still read the result, which must not be followed by an error object. What is not
+		// written yet is lost when the process exits.
 		Notice("%v", err)
 		return err
 	}
@@ -100,7 +99,8 @@ func requiredVars(command string) []string {
 // configurations of that plugin.
 const tcRedirectTap = "tc-redirect-tap"
 
-// readArgs reads the environment. An error about a variable names the variable (CNI specification 1.1, section 5, "Error").
+// readArgs reads the environment. An error about a variable names the variable (CNI specification 1.1,
+// section 5, "Error").
 func readArgs() (*netconf.Args, error) {
 	args := &netconf.Args{
 		Command:       os.Getenv("CNI_COMMAND"),

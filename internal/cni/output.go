@@ -9,8 +9,8 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 )
 
-// printError writes the error object to standard output. It shortens long texts, because an operator reads them.
-// types.Error.Print of the CNI library leaves out the cniVersion.
+// printError writes the error object to standard output. It shortens long texts, because an operator reads
+// them. types.Error.Print of the CNI library leaves out the cniVersion.
 func printError(cniVersion string, e *types.Error) error {
 	data, err := json.MarshalIndent(struct {
 		CNIVersion string `json:"cniVersion"`
@@ -27,8 +27,8 @@ func printError(cniVersion string, e *types.Error) error {
 	return nil
 }
 
-// shorten removes the middle of a long text. It keeps the beginning, which names the
-// operation, and the end, which names the cause.
+// shorten removes the middle of a long text. It keeps the beginning, which names the operation, and the end,
+// which names the cause.
 func shorten(text string) string {
 	const head, tail = 3 << 10, 1 << 10 // bytes
 	if len(text) <= head+tail {
@@ -37,8 +37,8 @@ func shorten(text string) string {
 	return strings.ToValidUTF8(text[:head], "") + " … " + strings.ToValidUTF8(text[len(text)-tail:], "")
 }
 
-// Notice writes a warning to standard error, because standard output is for the result. It drops
-// the warning if standard error cannot be written within 100 ms: no reader, no waiting.
+// Notice writes a warning to standard error, because standard output is for the result. It drops the warning
+// if standard error cannot be written within 100 ms, because nothing needs to wait for a reader.
 func Notice(format string, args ...any) {
 	const timeout = 100 // milliseconds, for a reader that is busy
 	if ready, err := Stderr.waitWritable(timeout); err != nil || !ready {

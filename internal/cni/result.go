@@ -25,8 +25,8 @@ func Write(stdout FDWriter, result []byte) error {
 	return nil
 }
 
-// WriteUntil is Write that stops waiting for the reader soon after ctx has ended, while ADD can still
-// be undone. A result that was written completely counts, with or without a signal.
+// WriteUntil is like Write, but stops waiting for the reader soon after ctx has ended, because ADD can still
+// be undone. A result that was written completely counts, also after a signal.
 func WriteUntil(ctx context.Context, stdout FDWriter, result []byte) error {
 	written := make(chan error, 1)
 	go func() { written <- Write(stdout, result) }()

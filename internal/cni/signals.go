@@ -10,10 +10,10 @@ import (
 
 // Signals catches or ignores SIGTERM, SIGINT and SIGHUP, by which a runtime or a terminal ends a plugin.
 //
-// ADD catches them if it waits for another process or creates something that needs an undo. Otherwise
-// it ignores them, because it ends within milliseconds and catching costs two threads, a tenth of an
-// ADD. It decides before it creates anything: a signal that is neither caught nor ignored does not
-// stop the program at once, because the Go runtime may take a moment to die of it.
+// ADD catches them if it waits for another process or creates something that needs an undo. Otherwise it
+// ignores them, because it ends within milliseconds and catching costs two threads, a tenth of an ADD. It
+// decides before it creates anything: a signal that is neither caught nor ignored does not stop the program
+// at once, because the Go runtime may take a moment to die of it.
 type Signals struct {
 	Context context.Context // is canceled by the first signal that is caught
 	cancel  context.CancelCauseFunc

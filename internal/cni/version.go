@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// printVersions answers VERSION (CNI specification 1.1, section 2). The cniVersion of the
-// answer is the one in the request on standard input, not the latest.
+// printVersions answers VERSION (CNI specification 1.1, section 2). The cniVersion of the answer is the one
+// in the request on standard input, not the latest.
 func printVersions(stdin *os.File) error {
 	answer, err := json.Marshal(struct {
 		CNIVersion        string   `json:"cniVersion"`
@@ -23,8 +23,8 @@ func printVersions(stdin *os.File) error {
 	return Write(Stdout, append(answer, '\n'))
 }
 
-// requestedVersion returns the cniVersion of the request, or the latest if there is none. It waits at most
-// a second, because operators run VERSION without input or with a truncated request.
+// requestedVersion returns the cniVersion of the request, or the latest if there is none. It waits at most a
+// second, because operators run VERSION without input or with a truncated request.
 func requestedVersion(stdin *os.File) string {
 	var request struct {
 		CNIVersion string `json:"cniVersion"`

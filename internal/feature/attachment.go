@@ -12,8 +12,8 @@ import (
 	"tap/internal/tuntap"
 )
 
-// Attachment is an attachment that ADD or STATUS creates, or that CHECK compares. ADD takes it through
-// these states; a failure in any of them is undone, in reverse order:
+// Attachment is an attachment that ADD or STATUS creates, or that CHECK compares. ADD takes it through these
+// states; a failure in any of them is undone, in reverse order:
 //
 //	planned     nothing exists; locks are held
 //	   │ Create
@@ -27,22 +27,23 @@ import (
 type Attachment struct {
 	Conf    *netconf.Config
 	Sandbox *netns.Sandbox
-	Conn    *netdev.Conn // to the kernel, in the namespace of the attachment
+	Conn    *netdev.Conn // route netlink, in the namespace of the attachment
 	Want    *plan.Desired
 	Found   map[plan.Role]*netdev.Link // devices that exist: found by a feature, or created
 	Undo    Undo
 
-	features []Feature
-	file     *tuntap.File // /dev/net/tun, opened in the namespace of the attachment
-	loaded   *loadedHooks // programs for the pod's interface
-	onClose  []func()
+	features       []Feature
+	file           *tuntap.File // /dev/net/tun, opened in the namespace of the attachment
+	interfaceHooks *loadedHooks // programs for the pod's interface
+	onClose        []func()
 }
 
 func newAttachment(conf *netconf.Config, sandbox *netns.Sandbox, features []Feature) *Attachment {
 	return &Attachment{Conf: conf, Sandbox: sandbox, Want: plan.New(), Found: map[plan.Role]*netdev.Link{}, features: features}
 }
 
-// Open locks and validates what exists in the container's namespace, and plans the attachment. It creates nothing.
+// Open locks and validates what exists in the container's namespace, and plans the attachment. It creates
+// nothing.
 func Open(conf *netconf.Config, sandbox *netns.Sandbox) (*Attachment, error) {
 	return openAll(conf, sandbox, findStep, validateStep, planStep)
 }
@@ -61,7 +62,8 @@ func openAll(conf *netconf.Config, sandbox *netns.Sandbox, steps ...step) (*Atta
 	return a, nil
 }
 
-// open connects to the kernel, executes the steps and opens /dev/net/tun, on a thread that is in the namespace.
+// open connects to the kernel, executes the steps and opens /dev/net/tun, on a thread that is in the
+// namespace.
 func (a *Attachment) open(steps ...step) error {
 	if err := a.inspect(steps...); err != nil {
 		return err
@@ -86,8 +88,8 @@ func (a *Attachment) Notice() error { return a.run(noticeStep) }
 // Tap returns the tap as it was when it was created; nil if it does not exist.
 func (a *Attachment) Tap() *netdev.Link { return a.Found[plan.Tap] }
 
-// HasOtherDevice reports whether another tap carries the alias of this attachment, i.e. the
-// attachment existed before and its tap was renamed.
+// HasOtherDevice reports whether another tap carries the alias of this attachment, i.e. the attachment
+// existed before and its tap was renamed.
 func (a *Attachment) HasOtherDevice() (bool, error) {
 	links, err := a.Conn.Links()
 	return err == nil && a.hasOtherDevice(links), err

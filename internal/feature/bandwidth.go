@@ -14,9 +14,13 @@ const egressKind = "ifb"
 var bandwidthKind = cni.Kind{Code: cni.CodeBandwidth, Advice: "limits need the kernel modules sch_tbf and, for egress, " +
 	"ifb, sch_ingress, cls_u32 and act_mirred (modprobe loads them)"}
 
-// newBandwidth returns the feature that limits the bandwidth of the guest. The tap sends the ingress of the guest, so its root
-// qdisc limits it. The tap receives the egress of the guest, and no qdisc delays received frames: the root qdisc of the
-// outlet limits it. Without another outlet this is the egress device, to which the tap redirects what it receives.
+// newBandwidth returns the feature that limits the bandwidth of the guest. The tap sends the ingress traffic
+// of the guest, so its root qdisc limits it. The tap receives the egress traffic, and no qdisc delays
+// received frames: the root qdisc of the outlet limits it. If no other feature chooses the outlet, it is the
+// egress device:
+//
+//	network ──> tap, root qdisc tbf ──> guest
+//	guest ──> tap, qdisc ingress ──> egress device, root qdisc tbf ──> received by the tap ──> network
 func newBandwidth() Feature {
 	return Feature{Plan: planBandwidth, NeedsUndo: func(asked netconf.Tap) bool { return asked.Bandwidth.Egress != netconf.Limit{} }}
 }

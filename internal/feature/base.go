@@ -5,8 +5,8 @@ import (
 	"tap/internal/plan"
 )
 
-// newBase returns the feature that plans the tap itself. A multi-queue tap outlives a process that dies, because
-// another process may be attached to it.
+// newBase returns the feature that plans the tap itself. A multi-queue tap outlives a process that dies,
+// because another process may be attached to it.
 func newBase() Feature {
 	return Feature{Plan: planBase, NeedsUndo: func(asked netconf.Tap) bool { return asked.MultiQueue }}
 }

@@ -8,8 +8,8 @@ import (
 	"tap/internal/plan"
 )
 
-// Differences compares the attachment in the kernel with the configuration and with prevResult, the final result of the chain.
-// It only reads, by netlink: attaching to the tap would change its SELinux label.
+// Differences compares the attachment in the kernel with the configuration and with prevResult, the final
+// result of the chain. It only reads, by netlink: attaching to the tap would change its SELinux label.
 func Differences(conf *netconf.Config, sandbox *netns.Sandbox) ([]plan.Difference, error) {
 	a := newAttachment(conf, sandbox, All())
 	defer a.Close()
@@ -46,7 +46,8 @@ func (a *Attachment) compare(seen *plan.Observed) []plan.Difference {
 	return append(d, compareRoutes(prev, index, tap.Index, seen.Routes)...)
 }
 
-// planPrevResult puts into the plan what prevResult recorded, and returns the index of its entry for the tap; -1 if missing.
+// planPrevResult puts into the plan what prevResult recorded, and returns the index of its entry for the tap;
+// -1 if missing.
 func (a *Attachment) planPrevResult() int {
 	conf := a.Conf
 	index := conf.Listed(conf.Tap.Name)

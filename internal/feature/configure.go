@@ -9,8 +9,8 @@ import (
 	"tap/internal/plan"
 )
 
-// Configure applies the plan to the tap and the egress device, and brings both up. It loads the programs for the pod's
-// interface, so that a kernel that rejects them does so before the commit.
+// Configure applies the plan to the tap and the egress device, and brings both up. It loads the programs for
+// the pod's interface, so that a kernel that rejects them does so before the commit.
 func (a *Attachment) Configure() error {
 	if err := a.configure(); err != nil {
 		return fmt.Errorf("configure tap %q: %w", a.Conf.Tap.Name, err)
@@ -18,8 +18,8 @@ func (a *Attachment) Configure() error {
 	return nil
 }
 
-// configure sets the alias of the tap before it creates the egress device, so that a concurrent GC can tell to which
-// attachment that device belongs.
+// configure sets the alias of the tap before it creates the egress device, so that a concurrent GC can tell
+// to which attachment that device belongs.
 func (a *Attachment) configure() error {
 	tap, index := a.Want.Device(plan.Tap), a.Tap().Index
 	set := a.Conn.Configure
@@ -28,7 +28,7 @@ func (a *Attachment) configure() error {
 	}
 	a.Undo.Push(func(context.Context) error { return ignoreMissing(a.Conn.Down(index)) })
 	if err := set(index, tap.Settings); err != nil {
-		return tap.By.Kind.Wrap(portError(a.nameSetting(err)))
+		return tap.By.Kind.Wrap(portError(a.nameRejected(err)))
 	}
 	if egress := a.Want.Devices[plan.Egress]; egress != nil {
 		if err := a.addEgress(egress); err != nil {
@@ -46,8 +46,8 @@ func (a *Attachment) configure() error {
 	return a.loadInterfaceHooks()
 }
 
-// nameSetting adds to the error of a request with several settings the first that the kernel did not apply.
-func (a *Attachment) nameSetting(err error) error {
+// nameRejected adds to the error of a request with several settings the setting that the kernel rejected.
+func (a *Attachment) nameRejected(err error) error {
 	var several *netdev.SettingsError
 	if !errors.As(err, &several) {
 		return err

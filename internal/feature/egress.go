@@ -29,8 +29,8 @@ func (a *Attachment) addEgress(want *plan.Device) error {
 	return a.Conn.UpWithoutAddress(device.Index)
 }
 
-// createEgress creates the egress device. It replaces one that exists: an ADD of this attachment that was killed left it
-// behind, and its tap, whose name is the lock, is gone.
+// createEgress creates the egress device. It replaces one that exists: an ADD of this attachment that was
+// killed left it behind, and its tap, whose name is the lock, is gone.
 func (a *Attachment) createEgress(want *plan.Device) error {
 	err := a.Conn.Add(want.Name, want.Kind)
 	if !errors.Is(err, netdev.ErrExists) {
@@ -51,8 +51,8 @@ func (a *Attachment) deleteEgress(want *plan.Device) error {
 	return err
 }
 
-// deleteOrphan deletes an egress device by its name, and reports whether the name is free now. It keeps a device of another
-// kind, and the egress device of an existing attachment whose tap was renamed.
+// deleteOrphan deletes an egress device by its name, and reports whether the name is free now. It keeps a
+// device of another kind, and the egress device of an existing attachment whose tap was renamed.
 func (a *Attachment) deleteOrphan(want *plan.Device) (bool, error) {
 	links, err := a.Conn.Links()
 	if err != nil {

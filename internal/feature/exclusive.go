@@ -15,8 +15,8 @@ import (
 var errForeignQueue = cni.Kind{Code: types.ErrTryAgainLater, Advice: "try again, and find the process in the namespace " +
 	"that attaches to taps of others; the tap was deleted"}.New("another process attached to the tap before its owner was set")
 
-// checkExclusive rejects a tap to which another process attached before its owner or group was set, which only a
-// multi-queue tap allows. That process keeps its queue and may have changed the owner.
+// checkExclusive rejects a tap to which another process attached before its owner or group was set, which
+// only a multi-queue tap allows. That process keeps its queue and may have changed the owner.
 func checkExclusive(want *plan.Device, link *netdev.Link) error {
 	tun := link.Tun
 	if tun == nil || !tun.Tap {

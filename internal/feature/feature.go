@@ -6,13 +6,13 @@ import (
 	"tap/internal/netconf"
 )
 
-// Feature is one capability of an attachment, as a function for each step of a verb. A missing function
-// does nothing. A verb finishes a step for all features before it begins the next.
+// Feature is one capability of an attachment: a function for each step of a verb, nil if the feature does
+// nothing in that step. A verb finishes a step for all features before it begins the next.
 //
 // A feature creates and undoes nothing: the devices, their order and their undo follow from the plan.
 type Feature struct {
-	// NeedsUndo reports whether a death before the commit would leave something on the host, beside the
-	// IPAM reservation. ADD decides by it about signals, before any system call.
+	// NeedsUndo reports whether a process that dies before the commit leaves something on the host, besides
+	// the IPAM reservation. ADD decides by it about signals, before any system call.
 	NeedsUndo func(netconf.Tap) bool
 
 	Find            func(*Attachment) error // look up what exists in the namespace; reject nothing (ADD, STATUS, CHECK)
@@ -27,7 +27,8 @@ func All() []Feature {
 	return []Feature{newBase(), newPort(), newRedirect(), newBandwidth()}
 }
 
-// NeedsUndo reports whether a death before the commit would leave something on the host, beside the IPAM reservation.
+// NeedsUndo reports whether a process that dies before the commit leaves something on the host, besides the
+// IPAM reservation.
 func NeedsUndo(asked netconf.Tap) bool {
 	return slices.ContainsFunc(All(), func(f Feature) bool { return f.NeedsUndo != nil && f.NeedsUndo(asked) })
 }

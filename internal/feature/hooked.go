@@ -13,11 +13,12 @@ type hookedDevice struct {
 	qdisc     netdev.Qdisc
 	limit     *netdev.Qdisc   // root qdisc that was added with the filters; nil if there is none
 	filters   []netdev.Filter // of this plugin
-	foreign   bool            // other filters exist
+	foreign   bool            // it has filters of other processes
 	madeQdisc bool            // ADD added the qdisc clsact
 }
 
-// listHooked lists the devices that have the qdisc clsact. isOwn reports whether a filter belongs to this plugin, by its name.
+// listHooked lists the devices that have the qdisc clsact. isOwn reports whether a filter belongs to this
+// plugin, by its name.
 func listHooked(conn *netdev.Conn, isOwn func(name string) bool) ([]hookedDevice, error) {
 	qdiscs, err := conn.Qdiscs()
 	if err != nil {
@@ -52,8 +53,9 @@ func listHooked(conn *netdev.Conn, isOwn func(name string) bool) ([]hookedDevice
 	return list, nil
 }
 
-// release restores a device. The filter of sent frames is deleted last, and only if all else succeeded, because its name is
-// the record by which the next DEL finds the device. The filter that leads to the tap is deleted in any case.
+// release restores a device. The filter of sent frames is deleted last, and only if all else succeeded,
+// because its name is the record by which the next DEL finds the device. The filter that leads to the tap is
+// deleted in any case.
 func (h *hookedDevice) release(conn *netdev.Conn) error {
 	var failed error
 	if h.limit != nil {
@@ -83,8 +85,8 @@ func releaseInterfaces(conn *netdev.Conn, isOwn func(name string) bool) error {
 	return errors.Join(failed...)
 }
 
-// releaseInterface restores one device. The caller knows whether it added the qdisc; the filters whose names record that
-// may be missing.
+// releaseInterface restores one device. The caller knows whether it added the qdisc; the filters whose names
+// record that may be missing.
 func releaseInterface(conn *netdev.Conn, index int, isOwn func(name string) bool, madeQdisc bool) error {
 	devices, err := listHooked(conn, isOwn)
 	if err != nil {

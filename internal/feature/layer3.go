@@ -62,9 +62,9 @@ func (a *Attachment) ApplyIPAM(ctx context.Context, assigned *current.Result) er
 	return nil
 }
 
-// checkAddresses rejects addresses that the kernel accepts but silently ignores: 0.0.0.0 (Linux 6.12, net/ipv4/devinet.c,
-// __inet_insert_ifa). It also rejects a gateway of the other family: without a gateway of its own family a default route
-// would look for every destination on the link.
+// checkAddresses rejects addresses that the kernel accepts but silently ignores: 0.0.0.0 (Linux 6.12,
+// net/ipv4/devinet.c, __inet_insert_ifa). It also rejects a gateway of the other family: without a gateway of
+// its own family a default route would look for every destination on the link.
 func checkAddresses(ips []*current.IPConfig) error {
 	for _, ip := range ips {
 		switch {
@@ -85,8 +85,8 @@ func (a *Attachment) enableIPv6() error {
 	return netdev.KeepIPv6OnDown(a.Conf.Tap.Name)
 }
 
-// EnableLoopback enables IPv6 on lo, through which the namespace reaches its own addresses. It is the last step before the
-// commit, so that a death in between leaves as little as possible.
+// EnableLoopback enables IPv6 on lo, through which the namespace reaches its own addresses. It is the last
+// step before the commit, so that a process that dies before the commit changes as little as possible.
 func (a *Attachment) EnableLoopback(assigned *current.Result) error {
 	if assigned == nil || firstIPv6(assigned.IPs) == nil {
 		return nil

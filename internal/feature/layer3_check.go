@@ -12,7 +12,8 @@ import (
 	"tap/internal/plan"
 )
 
-// compareAddresses returns the addresses that prevResult has for the interface with an index, but the tap does not have.
+// compareAddresses returns the addresses that prevResult has for the interface with an index, but the tap
+// does not have.
 func compareAddresses(prev *current.Result, index int, found []net.IPNet) []plan.Difference {
 	var d []plan.Difference
 	known := byNetwork(found, func(n net.IPNet) net.IPNet { return n })
@@ -34,8 +35,8 @@ func sameNet(a, b net.IPNet) bool {
 	return a.IP.Equal(b.IP) && aOnes == bOnes && aBits == bBits
 }
 
-// byNetwork indexes list by the text of the network, so that lookups among thousands of entries do not scan the list. The
-// texts are equal if sameNet reports true.
+// byNetwork indexes list by the text of the network, so that lookups among thousands of entries do not scan
+// the list. The texts are equal if sameNet reports true.
 func byNetwork[T any](list []T, network func(T) net.IPNet) map[string][]T {
 	index := make(map[string][]T, len(list))
 	for _, entry := range list {
@@ -58,8 +59,8 @@ func netTexts(list []net.IPNet) []string {
 	return texts
 }
 
-// compareRoutes returns the routes of prevResult that are missing in the kernel. A route of prevResult does not name its device:
-// if another interface has addresses as well, any device counts.
+// compareRoutes returns the routes of prevResult that are missing in the kernel. A route of prevResult does
+// not name its device: if another interface has addresses as well, any device counts.
 func compareRoutes(prev *current.Result, index, tap int, routes []netdev.RouteEntry) []plan.Difference {
 	device := 0
 	for _, ip := range prev.IPs {
@@ -81,8 +82,9 @@ func compareRoutes(prev *current.Result, index, tap int, routes []netdev.RouteEn
 	return d
 }
 
-// matches compares the attributes that the CNI route has; the kernel or another plugin chose the others. This includes the
-// table: the plugin sbr moves the routes of an interface out of the main table and does not record that in the result.
+// matches compares the attributes that the CNI route has; the kernel or another plugin chose the others. This
+// includes the table: the plugin sbr moves the routes of an interface out of the main table and does not
+// record that in the result.
 func matches(r netdev.RouteEntry, want *types.Route) bool {
 	v4 := want.Dst.IP.To4() != nil
 	return sameNet(r.Dst, destination(want)) &&
@@ -93,13 +95,15 @@ func matches(r netdev.RouteEntry, want *types.Route) bool {
 		metricKept(r.AdvMSS, want.AdvMSS)
 }
 
-// metricKept reports whether a metric is the one of the CNI route, or a smaller one: merged routes have the smaller of their
-// metrics, and the kernel lowers a metric that no packet can have (Linux 6.12, net/ipv4/metrics.c, ip_metrics_convert).
+// metricKept reports whether a route has the metric of a CNI route, or a smaller one: merged routes have the
+// smaller of their metrics, and the kernel lowers a metric that no packet can have (Linux 6.12,
+// net/ipv4/metrics.c, ip_metrics_convert).
 func metricKept(found, want int) bool {
 	return want == 0 || found != 0 && found <= want
 }
 
-// hasHop reports whether a hop leads through the gateway and the device. An unspecified gateway and device 0 match any.
+// hasHop reports whether a hop leads through the gateway and the device. An unspecified gateway and device 0
+// match any.
 func hasHop(r netdev.RouteEntry, gateway net.IP, device int) bool {
 	for i, hop := range r.Hops {
 		if (!specified(gateway) || hop.Gateway.Equal(gateway)) && (device == 0 || r.Devices[i] == device) {

@@ -85,8 +85,8 @@ func (a *Attachment) readState(role plan.Role) (*plan.State, error) {
 	return s, a.loadTags(&want.TC)
 }
 
-// loadTags loads the programs of tc to learn their tags. The tag is a hash that the kernel computes; a filter has the same
-// program if it has the same tag.
+// loadTags loads the programs of tc to learn their tags. The tag is a hash that the kernel computes; a filter
+// has the same program if it has the same tag.
 func (a *Attachment) loadTags(tc *plan.TC) error {
 	loaded, err := a.loadHooks(*tc)
 	defer loaded.close()

@@ -74,8 +74,9 @@ func (p *port) plan(a *Attachment) error {
 	return nil
 }
 
-// notice warns if the bridge changed its own MAC address or MTU because of the new port. A bridge without fixed values does
-// (Linux 6.12, net/bridge/br_stp_if.c, br_stp_recalculate_bridge_id; br_if.c, br_mtu_auto_adjust).
+// notice warns if the bridge changed its own MAC address or MTU because of the new port. A bridge without
+// fixed values does (Linux 6.12, net/bridge/br_stp_if.c, br_stp_recalculate_bridge_id; br_if.c,
+// br_mtu_auto_adjust).
 func (p *port) notice(a *Attachment) error {
 	if p.bridge == nil {
 		return nil
@@ -110,7 +111,8 @@ func addStubBridge(a *Attachment) error {
 	return deviceKind.Wrap(portError(err))
 }
 
-// portError adds code and advice to the error of a kernel without VLAN filtering. It returns other errors unchanged.
+// portError adds code and advice to the error of a kernel without VLAN filtering. It returns other errors
+// unchanged.
 func portError(err error) error {
 	if errors.Is(err, netdev.ErrNoVLANFiltering) {
 		return filteringKind.Wrap(err)

@@ -32,9 +32,14 @@ var (
 		"redirect, remove one").New("already redirected by this attachment")
 )
 
-// redirect makes the guest the pod on the network: it has the MAC address and the IP addresses of the pod's interface, which an
-// earlier plugin created. BPF programs at both hooks of both devices pass all frames between tap and
-// interface, and drop all others: the pod's kernel receives nothing from the interface and sends nothing to it.
+// redirect makes the guest the pod on the network: it has the MAC address and the IP addresses of the pod's
+// interface, which an earlier plugin of the chain created. BPF programs at both hooks of both devices pass
+// all frames between the two and drop all others, so that the pod's kernel receives nothing from the
+// interface and sends nothing to it:
+//
+//	         interface                                tap
+//	network ──> received: redirect to the tap ──────> sent: accept only from the interface ──> guest
+//	network <── sent: accept only from the tap <───── received: redirect to the interface <─── guest
 type redirect struct {
 	iface     *netdev.Link // nil if not requested or missing
 	hasClsact bool         // the interface has the qdisc clsact
@@ -59,7 +64,8 @@ func (r *redirect) find(a *Attachment) error {
 	return nil
 }
 
-// lockAndValidate locks the interface before it inspects the qdiscs, so that no other ADD changes them afterwards.
+// lockAndValidate locks the interface before it inspects the qdiscs, so that no other ADD changes them
+// afterwards.
 func (r *redirect) lockAndValidate(a *Attachment) error {
 	switch {
 	case !a.Conf.Tap.Redirect:
@@ -75,7 +81,7 @@ func (r *redirect) lockAndValidate(a *Attachment) error {
 	return redirectError(a, r.inspectTC(a))
 }
 
-// redirectError adds to an error what was attempted.
+// redirectError adds the operation and the interface to an error.
 func redirectError(a *Attachment, err error) error {
 	if err == nil {
 		return nil
@@ -83,8 +89,9 @@ func redirectError(a *Attachment, err error) error {
 	return redirectKind.Wrap(fmt.Errorf("redirect interface %q in %s: %w", a.Conf.IfName, a.Conf.Netns, err))
 }
 
-// lockInterface prevents other ADDs from redirecting the interface: the filters of an attachment with the same name could
-// not be told from those of this one, nor could the qdisc that both add. Close releases the lock.
+// lockInterface prevents other ADDs from redirecting the interface. Without the lock, an ADD of the same
+// attachment could add filters with the same names, and any ADD the qdisc, which the undo could not tell from
+// its own. Close releases the lock.
 func lockInterface(a *Attachment, link *netdev.Link) error {
 	lock, err := netns.ClaimHere(fmt.Sprintf("tap/:interface/%d", link.Index))
 	if errors.Is(err, netns.ErrClaimed) {
@@ -142,7 +149,7 @@ func (r *redirect) plan(a *Attachment) error {
 	if r.iface != nil {
 		tap.MTU, tap.MTUFrom = r.iface.MTU, r.iface.Name
 	}
-	// The qdisc fq would drop frames that still carry a timestamp from the way to the interface.
+	// The qdisc fq would drop frames that carry a timestamp from their previous path.
 	if err := tap.TC.SetRoot(plan.Root{NoQueue: true, Default: true}, redirectNeed); err != nil {
 		return err
 	}
@@ -153,8 +160,8 @@ func (r *redirect) plan(a *Attachment) error {
 	return iface.TC.AddHooks(hooksTo(plan.Tap, a.Conf.HookName(!r.hasClsact), a.Conf.IsHook)...)
 }
 
-// hooksTo returns the hooks of a device: one that accepts only frames from the other device, and one that redirects received
-// frames to the other device. That one is last, so that no frame takes the way before it is complete.
+// hooksTo returns the hooks of a device. The hook of received frames is last: it begins to redirect frames to
+// the other device when everything else is in place.
 func hooksTo(other plan.Role, name string, isOwn func(string) bool) []plan.Hook {
 	return []plan.Hook{
 		{At: netdev.Sent, Name: name, IsOwn: isOwn, Device: other, Load: load(bpf.OnlyFrom), By: redirectNeed},
@@ -166,7 +173,8 @@ func load(program func(device int) (*bpf.Program, error)) func(*netdev.Link) (*b
 	return func(device *netdev.Link) (*bpf.Program, error) { return program(device.Index) }
 }
 
-// addStubInterface creates an interface that can be redirected. Another plugin creates the one of the container.
+// addStubInterface creates an interface that can be redirected, as an earlier plugin of the chain does for
+// the container.
 func addStubInterface(a *Attachment) error {
 	if !a.Conf.Tap.Redirect {
 		return nil

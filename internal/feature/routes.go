@@ -54,8 +54,8 @@ func planRoutes(ips []*current.IPConfig, routes []*types.Route) ([]netdev.Route,
 	return planned, nil
 }
 
-// settleScope returns the scope of the CNI route. A route without scope gets scope link if no hop has a gateway, as in
-// ip-route(8), so that other routes can lead over it. IPv6 has no scopes.
+// settleScope returns the scope of the CNI route. A route without scope gets scope link if no hop has a
+// gateway, as in ip-route(8), so that other routes can lead over it. IPv6 has no scopes.
 func settleScope(route netdev.Route) int {
 	switch {
 	case isIPv6(route.Dst.IP):
@@ -134,15 +134,15 @@ func defaultGateway(ips []*current.IPConfig, v6 bool) net.IP {
 	return nil
 }
 
-// reachable reports whether the network of an address contains the gateway. An IPv6 link-local
-// gateway is always reachable (RFC 4291 section 2.5.6).
+// reachable reports whether the network of an address contains the gateway. An IPv6 link-local gateway is
+// always reachable (RFC 4291 section 2.5.6).
 func reachable(ips []*current.IPConfig, gateway net.IP) bool {
 	return isIPv6(gateway) && gateway.IsLinkLocalUnicast() ||
 		slices.ContainsFunc(ips, func(ip *current.IPConfig) bool { return ip.Address.Contains(gateway) })
 }
 
-// merge adds the hops of b to a. The metrics belong to the whole route: the
-// smaller of two is safe on both paths.
+// merge adds the hops of b to a. The metrics belong to the whole route: the smaller of two is safe on both
+// paths.
 func merge(a, b netdev.Route) netdev.Route {
 	for _, hop := range b.Hops {
 		if !slices.ContainsFunc(a.Hops, func(h netdev.Hop) bool { return h.Gateway.Equal(hop.Gateway) }) {

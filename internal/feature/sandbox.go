@@ -32,7 +32,8 @@ func OpenSandbox(conf *netconf.Config) (*netns.Sandbox, error) {
 	return sandbox, nil
 }
 
-// RejectOwnNetns returns an error if sandbox is the plugin's own namespace, unless the configuration allows that.
+// RejectOwnNetns returns an error if sandbox is the plugin's own namespace, unless the configuration allows
+// that.
 func RejectOwnNetns(conf *netconf.Config, sandbox *netns.Sandbox) error {
 	if conf.OwnNetnsAllowed {
 		return nil

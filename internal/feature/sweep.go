@@ -7,15 +7,16 @@ import (
 	"tap/internal/netdev"
 )
 
-// Match selects what a sweep removes. It decides by aliases and names, because the configuration may have changed since ADD.
+// Match selects what a sweep removes. It decides by aliases and names, because the configuration may have
+// changed since ADD.
 type Match struct {
 	Tap    func(*netdev.Link) bool
 	Egress func(name, alias string) bool // the alias is empty if ADD was killed before it set it
 	Filter func(name string) bool
 }
 
-// MatchAttachment selects one attachment, for DEL. A tap of the reference plugin has no alias: it belongs to the attachment if
-// prevResult, which the runtime has stored, lists it in this namespace.
+// MatchAttachment selects one attachment, for DEL. A tap of the reference plugin has no alias: it belongs to
+// the attachment if prevResult, which the runtime has stored, lists it in this namespace.
 func MatchAttachment(conf *netconf.Config) Match {
 	return Match{
 		Tap: func(link *netdev.Link) bool {
@@ -29,8 +30,8 @@ func MatchAttachment(conf *netconf.Config) Match {
 	}
 }
 
-// MatchStale selects the attachments that the runtime does not list as valid, for GC. A tap that is not persistent belongs to
-// an ADD in progress, which creates its egress device after the tap.
+// MatchStale selects the attachments that the runtime does not list as valid, for GC. A tap that is not
+// persistent belongs to an ADD in progress, which creates its egress device after the tap.
 func MatchStale(valid *netconf.Inventory) Match {
 	return Match{
 		Tap:    func(link *netdev.Link) bool { return link.Tun.Persistent && valid.Stale(link.Alias) },
@@ -39,17 +40,17 @@ func MatchStale(valid *netconf.Inventory) Match {
 	}
 }
 
-// Sweep removes what ADD created and match selects, and calls removed, if not nil, for each device. It is the common
-// algorithm of DEL and GC:
+// Sweep removes what ADD created and match selects, and calls removed, if not nil, for each device. It is the
+// common algorithm of DEL and GC:
 //
 //  1. Release the interfaces: a filter that leads to a deleted tap would leave a dead interface.
 //  2. List the devices.
 //  3. Delete the taps that match, then their egress devices.
 //  4. Release the interfaces again if one of the taps was in redirect mode.
 //
-// A sweep that runs concurrently with an ADD removes all of the attachment or nothing: if ADD hooks the interface
-// before step 1, step 2 lists the tap; if it does so between step 1 and step 3, step 4 finds the filters; later, ADD finds its
-// tap deleted and fails. An error does not stop the sweep.
+// A sweep that runs concurrently with an ADD removes all of the attachment or nothing: if ADD hooks the
+// interface before step 1, step 2 lists the tap; if it does so between step 1 and step 3, step 4 finds the
+// filters; later, ADD finds its tap deleted and fails. An error does not stop the sweep.
 func Sweep(conn *netdev.Conn, match Match, removed func(*netdev.Link)) error {
 	failed := []error{releaseInterfaces(conn, match.Filter)}
 	links, err := conn.Links()
@@ -71,7 +72,8 @@ func Sweep(conn *netdev.Conn, match Match, removed func(*netdev.Link)) error {
 	return errors.Join(failed...)
 }
 
-// staleLinks returns the taps that match, followed by the egress devices whose tap is missing or is deleted now.
+// staleLinks returns the taps that match, followed by the egress devices whose tap is missing or is deleted
+// now.
 func staleLinks(links []*netdev.Link, match Match) []*netdev.Link {
 	var list []*netdev.Link
 	inUse, stale := map[string]bool{}, map[string]bool{} // by the name of the egress device

@@ -50,14 +50,14 @@ func (a *Attachment) loadInterfaceHooks() error {
 		return nil
 	}
 	var err error
-	a.loaded, err = a.loadHooks(iface.TC)
-	a.onClose = append(a.onClose, a.loaded.close)
+	a.interfaceHooks, err = a.loadHooks(iface.TC)
+	a.onClose = append(a.onClose, a.interfaceHooks.close)
 	return err
 }
 
-// HookInterface adds the planned qdiscs and filters to the pod's interface, in one message to the kernel. It is the last
-// step before the result and the first that is undone, because a filter that leads to a deleted tap
-// would leave a dead interface.
+// HookInterface adds the planned qdiscs and filters to the pod's interface, in one message to the kernel. It
+// is the last step before the result and the first that is undone, because a filter that leads to a deleted
+// tap would leave a dead interface.
 func (a *Attachment) HookInterface() error {
 	want := a.Want.Devices[plan.Interface]
 	if want == nil {
@@ -67,7 +67,7 @@ func (a *Attachment) HookInterface() error {
 	a.Undo.Push(func(context.Context) error { return releaseInterface(a.Conn, iface.Index, a.Conf.IsHook, madeQdisc) })
 	var err error
 	madeQdisc, err = a.Conn.Hook(iface.Index,
-		netdev.Hooking{Qdisc: !want.TC.HasClsact, Limit: want.TC.Root.Limit, Filters: a.loaded.filters})
+		netdev.Hooking{Qdisc: !want.TC.HasClsact, Limit: want.TC.Root.Limit, Filters: a.interfaceHooks.filters})
 	if errors.Is(err, unix.EEXIST) {
 		err = concurrentChange(want.By, err)
 	}
@@ -91,7 +91,8 @@ type loadedHooks struct {
 	programs []*bpf.Program
 }
 
-// loadHooks loads the programs of hooks. After an error it returns those that were loaded.
+// loadHooks loads the programs of hooks. After an error it returns the programs that it has loaded, which the
+// caller must close.
 func (a *Attachment) loadHooks(tc plan.TC) (*loadedHooks, error) {
 	hooks := &loadedHooks{}
 	for _, hook := range tc.Hooks {

@@ -7,12 +7,13 @@ import (
 	"slices"
 )
 
-// Undo is a stack of undo functions, last in, first out. Deleting the tap is the first one pushed, so it
-// runs last: while the name of the tap is taken, no other ADD of the same attachment can start, and
-// the reservation and the egress device of that ADD could not be told from those that the undo removes.
+// Undo is a stack of undo functions, last in, first out. Deleting the tap is the first one pushed, so it runs
+// last: while the name of the tap is taken, no other ADD of the same attachment can start. Otherwise the undo
+// could remove the reservation and the egress device of that ADD, which it cannot tell from its own.
 type Undo struct{ steps []func(context.Context) error }
 
-// Push registers the undo of a step. It is called before the step, because a step may have an effect although it fails.
+// Push registers the undo of a step. It is called before the step, because a step may have an effect although
+// it fails.
 func (u *Undo) Push(f func(context.Context) error) { u.steps = append(u.steps, f) }
 
 // Run runs all undo functions, also after errors.

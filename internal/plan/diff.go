@@ -66,8 +66,8 @@ func Diff(want *Desired, seen *Observed) []Difference {
 }
 
 // Settings compares the settings that one netlink request applies. They are in the order in which the kernel
-// applies them, so after an error the first difference is the setting that the kernel rejected
-// (Linux 6.12, net/core/rtnetlink.c, do_setlink).
+// applies them, so after an error the first difference is the setting that the kernel rejected (Linux 6.12,
+// net/core/rtnetlink.c, do_setlink).
 func Settings(want *Device, found *netdev.Link) []Difference {
 	mtu := "MTU"
 	if want.MTUFrom != "" {

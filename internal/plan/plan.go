@@ -1,6 +1,6 @@
-// Package plan describes the desired and the observed state of an attachment, and the difference
-// between the two, in terms of the kernel: devices, qdiscs, hooks. It names no feature. It is
-// pure: it reads and changes nothing.
+// Package plan describes the desired and the observed state of an attachment, and the difference between the
+// two, in terms of the kernel: devices, qdiscs, hooks. It names no feature. It is pure: it reads and changes
+// nothing.
 package plan
 
 import (
@@ -22,8 +22,8 @@ const (
 	Interface      // the pod's, created by an earlier plugin of the chain
 )
 
-// Desired is the desired state of an attachment, without addresses and routes: they depend on
-// the result of the IPAM plugin.
+// Desired is the desired state of an attachment, without addresses and routes: they depend on the result of
+// the IPAM plugin.
 type Desired struct {
 	Devices map[Role]*Device
 	Master  *netdev.Link // bridge of which the tap becomes a port; nil if not requested or missing
@@ -55,15 +55,16 @@ type Device struct {
 	// Only for a tap.
 	MultiQueue   bool
 	Owner, Group *uint32 // nil if not restricted
-	Label        string  // SELinux context; empty for the one of the plugin
+	Label        string  // SELinux context; empty keeps the plugin's own
 }
 
-// Exposed reports whether another process can attach to the tap before its owner or group is set.
-// Only a multi-queue tap has room for a second process, and without owner and group any process may attach anyway.
+// Exposed reports whether another process can attach to the tap before its owner or group is set. Only a
+// multi-queue tap has room for a second process, and without owner and group any process may attach to it
+// anyway.
 func (d *Device) Exposed() bool { return d.MultiQueue && (d.Owner != nil || d.Group != nil) }
 
-// Need names the configuration key that requires something of a device, and the kind of the error
-// if the kernel rejects it.
+// Need names the configuration key that requires something of a device, and the kind of the error if the
+// kernel rejects it.
 type Need struct {
 	Key  string
 	Kind cni.Kind

@@ -7,8 +7,9 @@ import (
 	"tap/internal/netdev"
 )
 
-// TC is the desired state of all qdiscs and filters of a device. Features change it by its methods, which merge
-// what they need or return an error. The zero value keeps what is there.
+// TC is the desired state of all qdiscs and filters of a device, and the only place that decides about them:
+// features change it by its methods, which merge what features need or return an error. The zero value keeps
+// what exists.
 type TC struct {
 	Root        Root
 	RootBy      Need   // set by SetRoot
@@ -29,15 +30,15 @@ type Root struct {
 // Hook is a BPF program at a hook of a device.
 type Hook struct {
 	At     netdev.Hook
-	Name   string                                   // of the filter; it names the attachment
+	Name   string                                   // of the filter: the alias, or the HookName of the configuration
 	IsOwn  func(name string) bool                   // reports whether a filter of that name can be this one
-	Device Role                                     // argument of Load
-	Load   func(*netdev.Link) (*bpf.Program, error) // the kernel keeps the program as long as a filter uses it
+	Device Role                                     // argument of Load; its index is not known yet
+	Load   func(*netdev.Link) (*bpf.Program, error) // loads the program; the kernel keeps it as long as a filter uses it
 	Tag    [8]byte                                  // the kernel's hash of the program, for Diff
 	By     Need
 }
 
-// SetRoot requests a root qdisc. It returns an error if another one is requested or there.
+// SetRoot requests a root qdisc. It returns an error if another one is requested or exists.
 func (t *TC) SetRoot(r Root, by Need) error {
 	if t.ForeignRoot != "" {
 		advice := by.Key + " needs the root qdisc of the interface: remove the key, and let the owner of the qdisc limit it"
@@ -56,7 +57,8 @@ func (t *TC) SetRoot(r Root, by Need) error {
 	return nil
 }
 
-// SetMirror requests the qdisc ingress, which excludes clsact, and a filter that redirects all received frames.
+// SetMirror requests the qdisc ingress, which excludes clsact, and a filter that redirects all received
+// frames.
 func (t *TC) SetMirror(to Role, by Need) error {
 	if len(t.Hooks) > 0 {
 		return conflict("ingress", t.Hooks[0].By, by)

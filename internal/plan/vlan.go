@@ -50,8 +50,8 @@ func newVLANs(list []netdev.VLANRange) *vlans {
 }
 
 // vlans compares the VLANs of a port. Expected are the VLANs of the configuration and the default VLAN of the
-// bridge, unless the configuration drops it. (The default VLAN stays untagged, but loses the PVID to
-// the native VLAN.) Adjacent VLANs with the same difference are reported as one range.
+// bridge, unless the configuration drops it. (The default VLAN stays untagged, but loses the PVID to the
+// native VLAN.) Adjacent VLANs with the same difference are reported as one range.
 func (d *differences) vlans(want netdev.Port, bridge *netdev.Bridge, found []netdev.VLANRange) {
 	if len(want.VLANs) == 0 {
 		return

@@ -65,8 +65,8 @@ func newInterface(conf *netconf.Config, link *netdev.Link) *current.Interface {
 }
 
 // guestInterface returns the entry for the interface inside the VM. It has the format that the SDK of
-// Firecracker expects, and it is all that a reader of the result can see of the guest: the name is
-// that of the tap, so that the reader finds the tap, and the sandbox is the container ID.
+// Firecracker expects: the name of the tap, by which a reader finds the tap, and the container ID as sandbox.
+// A reader of the result sees nothing else of the guest.
 func guestInterface(conf *netconf.Config, tap, iface *netdev.Link) *current.Interface {
 	entry := newInterface(conf, iface)
 	entry.Name, entry.Sandbox = tap.Name, conf.ContainerID
@@ -88,7 +88,8 @@ func guestAddresses(conf *netconf.Config, index int) []*current.IPConfig {
 	return list
 }
 
-// isPodInterface reports whether the entry of prevResult with an index is the interface CNI_IFNAME of the pod.
+// isPodInterface reports whether the entry of prevResult with an index is the interface CNI_IFNAME of the
+// pod.
 func isPodInterface(conf *netconf.Config, index int) bool {
 	entries := conf.PrevResult.Interfaces
 	return index >= 0 && index < len(entries) && entries[index].Name == conf.IfName && entries[index].Sandbox == conf.Netns
@@ -106,9 +107,9 @@ func encode(result *current.Result, version string) ([]byte, error) {
 	return append(data, '\n'), nil // trailing newline for interactive use
 }
 
-// withoutMarshaler returns a copy of result that json encodes directly. The MarshalJSON method of the CNI library
-// goes by way of a map to omit an empty DNS, which costs 3 % of an ADD. Results of versions
-// before 1.0.0 have other fields and keep the method.
+// withoutMarshaler returns a copy of result that json encodes directly. The MarshalJSON method of the CNI
+// library goes by way of a map to omit an empty DNS, which costs 3 % of an ADD. Results of versions before
+// 1.0.0 have other fields and keep the method.
 func withoutMarshaler(result types.Result) any {
 	r, ok := result.(*current.Result)
 	if !ok {

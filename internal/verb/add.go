@@ -92,8 +92,8 @@ func (a *attempt) run(delegate *ipam.Plugin, stdin []byte) error {
 	return a.commit(answer)
 }
 
-// startIPAM starts ADD of the IPAM plugin. The undo keeps the reservation if it belongs to an existing attachment
-// whose tap was renamed.
+// startIPAM starts ADD of the IPAM plugin. The undo keeps the reservation if it belongs to an existing
+// attachment whose tap was renamed.
 func (a *attempt) startIPAM(delegate *ipam.Plugin, stdin []byte) *ipam.Lease {
 	if delegate == nil {
 		return nil

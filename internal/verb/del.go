@@ -14,7 +14,8 @@ import (
 )
 
 // Del removes the attachment (CNI specification 1.1, section 2, "DEL"). It releases the reservation and
-// removes the devices at the same time; an error of one does not stop the other. What is missing is not an error.
+// removes the devices at the same time; an error of one does not stop the other. What is missing is not an
+// error.
 func Del(args *netconf.Args) error {
 	conf, confErr := netconf.ParseDel(args)
 	if conf == nil {
@@ -25,7 +26,7 @@ func Del(args *netconf.Args) error {
 	}
 	released := make(chan error, 1)
 	go func() { released <- releaseIPAM(conf, args) }()
-	return errors.Join(confErr, sweep(conf), <-released)
+	return errors.Join(confErr, sweepNamespace(conf), <-released)
 }
 
 func releaseIPAM(conf *netconf.Config, args *netconf.Args) error {
@@ -36,8 +37,8 @@ func releaseIPAM(conf *netconf.Config, args *netconf.Args) error {
 	return delegate.Del(context.Background(), ipamCall(conf, args.StdinData))
 }
 
-// sweep removes what ADD created in the container's namespace.
-func sweep(conf *netconf.Config) error {
+// sweepNamespace removes what ADD created in the container's namespace.
+func sweepNamespace(conf *netconf.Config) error {
 	if conf.Netns == "" {
 		return nil // the runtime says that the namespace, and with it the devices, was removed
 	}
@@ -60,8 +61,8 @@ func sweep(conf *netconf.Config) error {
 	return feature.Sweep(conn, feature.MatchAttachment(conf), nil)
 }
 
-// isMissingNetns reports whether a path does not exist or is not a network namespace. After a reboot, for example, a bind
-// mount is a plain file.
+// isMissingNetns reports whether a path does not exist or is not a network namespace. After a reboot, for
+// example, a bind mount is a plain file.
 func isMissingNetns(err error) bool {
 	return slices.ContainsFunc([]error{
 		fs.ErrNotExist, syscall.ENOTDIR, syscall.ELOOP, syscall.ENXIO, syscall.ENAMETOOLONG, netns.ErrNotNamespace,

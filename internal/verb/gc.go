@@ -20,9 +20,9 @@ var defaultDirs = []string{"/run/netns", "/var/run/netns"}
 var dirKind = cni.Kind{Code: types.ErrIOFailure, Advice: "GC looks for namespaces in /run/netns, /var/run/netns and the " +
 	"directories of netnsDirs, which must not be symbolic links"}
 
-// GC removes what is left of attachments that the runtime does not list as valid. After that it calls GC of the IPAM
-// plugin, because an address must not be free while a stale tap has it. An error does not stop
-// it (CNI specification 1.1, section 2, "GC").
+// GC removes what is left of attachments that the runtime does not list as valid. After that it calls GC of
+// the IPAM plugin, because an address must not be free while a stale tap has it. An error does not stop it
+// (CNI specification 1.1, section 2, "GC").
 func GC(args *netconf.Args) error {
 	conf, valid, err := netconf.ParseGC(args)
 	if err != nil {

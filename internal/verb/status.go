@@ -13,14 +13,14 @@ import (
 	"tap/internal/netns"
 )
 
-// Status returns nil if an ADD would succeed now (CNI specification 1.1, section 2, "STATUS"). It executes a trial: an ADD
-// without commit, in a network namespace that it creates for it.
+// Status returns nil if an ADD would succeed now (CNI specification 1.1, section 2, "STATUS"). It executes a
+// trial: an ADD without commit, in a network namespace that it creates for it.
 func Status(args *netconf.Args) error {
 	conf, err := netconf.ParseStatus(args)
 	if err != nil {
 		return statusError(err)
 	}
-	if err := tryDevice(conf); err != nil {
+	if err := runTrial(conf); err != nil {
 		return statusError(err)
 	}
 	delegate, err := findIPAM(conf, args.Path)
@@ -34,8 +34,8 @@ func Status(args *netconf.Args) error {
 	return statusError(err)
 }
 
-// tryDevice executes the trial. The kernel removes everything with the namespace.
-func tryDevice(conf *netconf.Config) error {
+// runTrial executes the trial. The kernel removes everything with the namespace.
+func runTrial(conf *netconf.Config) error {
 	if err := feature.TryDriver(conf); err != nil {
 		return err
 	}
@@ -69,8 +69,8 @@ func tryDevice(conf *netconf.Config) error {
 	return a.HookInterface()
 }
 
-// statusError replaces the code of err by a code of STATUS: 50, plugin not available, or 51, limited connectivity, if the
-// IPAM plugin reported that. It keeps the advice.
+// statusError replaces the code of err by a code of STATUS: 50, plugin not available, or 51, limited
+// connectivity, if the IPAM plugin reported that. It keeps the advice.
 func statusError(err error) error {
 	if err == nil {
 		return nil
