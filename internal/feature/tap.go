@@ -19,7 +19,7 @@ var (
 	deviceKind = cni.Kind{Code: cni.CodeDevice, Advice: "tap needs CAP_NET_ADMIN, /dev/net/tun (modprobe tun) " +
 		"and a kernel that accepts the values of the configuration"}
 	nameKind = cni.Kind{Code: cni.CodeNameTaken, Advice: "choose another name, or delete the interface, which is unchanged " +
-		"(the alias in ip link names the owner of a tap); if an earlier plugin of the chain created it, set tapName"}
+		"(its alias in ip link names the attachment); if an earlier plugin of the chain created it, set tapName"}
 	driverKind = deviceKind.With("load the driver: modprobe tun (without udev also: mknod /dev/net/tun c 10 200)")
 	flagsKind  = deviceKind.With("use a newer kernel, or remove multiQueue")
 	labelKind  = cni.Kind{Code: cni.CodeLabel, Advice: "selinuxContext must be a context that the policy knows and that may " +

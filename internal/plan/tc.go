@@ -41,7 +41,7 @@ type Hook struct {
 // SetRoot requests a root qdisc. It returns an error if another one is requested or exists.
 func (t *TC) SetRoot(r Root, by Need) error {
 	if t.ForeignRoot != "" {
-		advice := by.Key + " needs the root qdisc of the interface: remove the key, and let the owner of the qdisc limit it"
+		advice := by.Key + " needs the root qdisc of the interface: remove the key, and set the limit in the existing qdisc"
 		return by.Kind.With(advice).Override(fmt.Errorf("%s: already has a root qdisc: %s", by.Key, t.ForeignRoot))
 	}
 	if t.Root.Default {
