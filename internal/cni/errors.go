@@ -7,30 +7,30 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 )
 
-// The plugin's own error codes (CNI specification 1.1, section 5, "Error":
-// 100 and up). docs/errors.md lists them; a test keeps the two in step.
+// Error codes of this plugin. The CNI specification leaves codes from 100 on to plugins (version 1.1, section
+// 5, "Error"). docs/errors.md lists them; a test compares the two.
 const (
-	CodeNameTaken   uint = 100 // an interface already has the name
-	CodeDevice      uint = 101 // the kernel refused to make or configure the tap
-	CodeIPAM        uint = 102 // the IPAM plugin cannot be run, or answered with nothing usable
-	CodeLayer3      uint = 103 // the kernel refused an address or a route
+	CodeNameTaken   uint = 100 // an interface of the name exists
+	CodeDevice      uint = 101 // the kernel rejected the creation or the configuration of the tap
+	CodeIPAM        uint = 102 // the IPAM plugin cannot be run, or printed no usable result
+	CodeLayer3      uint = 103 // the kernel rejected an address or a route
 	CodeCheck       uint = 104 // CHECK found differences
-	CodeLabel       uint = 105 // the SELinux label was refused
-	CodeBridge      uint = 106 // there is no such bridge, or it does not filter VLANs
-	CodeInterrupted uint = 107 // told to end by a signal
-	CodeUnforeseen  uint = 108 // none of the others
-	CodeBandwidth   uint = 109 // the kernel refused to limit the bandwidth
+	CodeLabel       uint = 105 // the SELinux label was rejected
+	CodeBridge      uint = 106 // the bridge is missing, or does not filter VLANs
+	CodeInterrupted uint = 107 // a signal ended the verb
+	CodeUnknown     uint = 108 // any other error
+	CodeBandwidth   uint = 109 // the kernel rejected a bandwidth limit
 	CodeRedirect    uint = 110 // the interface cannot be redirected
 )
 
-// Fault is an error that knows its CNI code and what the operator can do about it.
-// The packages below have error types that are faults without importing this package.
-type Fault interface {
+// CodedError is an error that carries its CNI code and advice for the operator. Error types of other packages
+// implement it without importing this package.
+type CodedError interface {
 	error
 	CNI() (code uint, advice string)
 }
 
-// Error is a Fault.
+// Error is a CodedError.
 type Error struct {
 	Code   uint
 	Advice string
@@ -41,41 +41,45 @@ func (e *Error) Error() string       { return e.Err.Error() }
 func (e *Error) Unwrap() error       { return e.Err }
 func (e *Error) CNI() (uint, string) { return e.Code, e.Advice }
 
-// Kind is a code with its advice: what a step is about.
+// Kind is a CNI error code and the advice for it.
 type Kind struct {
 	Code   uint
 	Advice string
 }
 
-// Of makes err a fault of this kind, without a word in its message. An error that is a
-// fault already stays that: the step nearest to the cause knows best. Nil stays nil.
-func (k Kind) Of(err error) error {
-	var known Fault
-	if err == nil || errors.As(err, &known) {
+// With returns a kind with the same code and another advice.
+func (k Kind) With(advice string) Kind { return Kind{k.Code, advice} }
+
+// Wrap adds code and advice of k to err and does not change its message. It returns err itself if err already
+// carries a code, because the step nearest to the cause knows best, or if err is nil.
+func (k Kind) Wrap(err error) error {
+	var coded CodedError
+	if err == nil || errors.As(err, &coded) {
 		return err
 	}
 	return k.Override(err)
 }
 
-// Override makes err a fault of this kind, whatever it was.
+// Override is like Wrap, but replaces a code and advice that err already carries.
 func (k Kind) Override(err error) error { return &Error{Code: k.Code, Advice: k.Advice, Err: err} }
 
-// New is an error of this kind that callers can compare with.
+// New returns a sentinel error of kind k.
 func (k Kind) New(text string) error { return k.Override(errors.New(text)) }
 
-// unforeseen is the kind of errors that nobody made a fault.
-var unforeseen = Kind{CodeUnforeseen, "the message has all that is known; the host may be short of memory or descriptors"}
+// unknownKind is the kind of errors that carry no code.
+var unknownKind = Kind{CodeUnknown, "see the message for the cause; the host may be short of memory or file descriptors"}
 
-// Render is the error that the runtime reads. Of joined errors the first fault decides.
+// Render returns the error object for the runtime; nil if err is nil. If err joins several errors, the first
+// that carries a code decides.
 func Render(err error) *types.Error {
 	if err == nil {
 		return nil
 	}
-	var f Fault
-	if !errors.As(err, &f) {
-		f = unforeseen.Override(err).(*Error)
+	var coded CodedError
+	if !errors.As(err, &coded) {
+		coded = unknownKind.Override(err).(*Error)
 	}
-	code, advice := f.CNI()
-	// errors.Join puts each of its errors on a line; a runtime's log has one.
+	code, advice := coded.CNI()
+	// errors.Join puts each error on a line of its own; a runtime logs one line.
 	return types.NewError(code, strings.ReplaceAll(err.Error(), "\n", "; "), advice)
 }

@@ -16,11 +16,11 @@ func TestRender(t *testing.T) {
 		code uint
 		msg  string
 	}{
-		{"of a kind", fmt.Errorf("attempt: %w", kind.Of(cause)), CodeDevice, "attempt: the kernel's words"},
-		{"nearest to the cause wins", kind.Of(fmt.Errorf("attempt: %w", other.Of(cause))), CodeBridge, "attempt: the kernel's words"},
-		{"overridden", kind.Override(other.Of(cause)), CodeDevice, "the kernel's words"},
-		{"the first of two", errors.Join(other.Of(cause), kind.Of(errors.New("undo: no"))), CodeBridge, "the kernel's words; undo: no"},
-		{"foreseen by nobody", cause, CodeUnforeseen, "the kernel's words"},
+		{"of a kind", fmt.Errorf("attempt: %w", kind.Wrap(cause)), CodeDevice, "attempt: the kernel's words"},
+		{"nearest to the cause wins", kind.Wrap(fmt.Errorf("attempt: %w", other.Wrap(cause))), CodeBridge, "attempt: the kernel's words"},
+		{"overridden", kind.Override(other.Wrap(cause)), CodeDevice, "the kernel's words"},
+		{"the first of two", errors.Join(other.Wrap(cause), kind.Wrap(errors.New("undo: no"))), CodeBridge, "the kernel's words; undo: no"},
+		{"foreseen by nobody", cause, CodeUnknown, "the kernel's words"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := Render(tt.err); got.Code != tt.code || got.Msg != tt.msg || got.Details == "" {
@@ -28,7 +28,7 @@ func TestRender(t *testing.T) {
 			}
 		})
 	}
-	if Render(nil) != nil || Render(errors.Join(nil, nil)) != nil || kind.Of(nil) != nil {
+	if Render(nil) != nil || Render(errors.Join(nil, nil)) != nil || kind.Wrap(nil) != nil {
 		t.Error("no error became one")
 	}
 }

@@ -1,5 +1,5 @@
-// Package cni is the conversation with the runtime: environment, standard input, versions,
-// signals, the result and the error. It knows no kernel, and no verb from within.
+// Package cni implements the protocol between a runtime and the plugin: environment, standard input,
+// versions, signals, the result and the error object. It knows neither the kernel nor what a verb does.
 package cni
 
 import (
@@ -17,18 +17,18 @@ import (
 	"tap/internal/netconf"
 )
 
-// Verbs are what the runtime can ask for, beside VERSION.
+// Verbs are the functions that Main calls, one for each verb except VERSION.
 type Verbs struct {
-	Add                    func(args *netconf.Args, stdout Stream) error
+	Add                    func(args *netconf.Args, stdout FDWriter) error
 	Del, Check, Status, GC func(args *netconf.Args) error
 }
 
-// Main answers the runtime: one verb (CNI specification 1.1, sections 2 and 3).
-// The error that it returns has been written already.
+// Main executes the verb that the environment names (CNI specification 1.1, sections 2 and 3). It has already
+// written the error that it returns.
 //
-// The CNI library's skeleton does this too. It checks the namespace when the verb is
-// done, prints errors without their cniVersion, and compiles regular expressions at
-// every start, a tenth of an empty Go program's (docs/architecture.md, "Start-up").
+// Main replaces pkg/skel of the CNI library, which checks the namespace only after the verb, prints errors
+// without cniVersion, and compiles regular expressions at every start. That costs a tenth of the start of an
+// empty Go program (docs/architecture.md, "Start-up").
 func Main(build string, verbs Verbs) error {
 	if os.Getenv("CNI_COMMAND") == "" {
 		printAbout(build)
@@ -42,26 +42,26 @@ func Main(build string, verbs Verbs) error {
 		return nil
 	}
 	if errors.Is(err, ErrPending) {
-		// The result may still be on its way, and must not be followed by an error
-		// object: it dies with us.
+		// The runtime may still read the result, which must not be followed by an error object. What is not
+		// written yet is lost when the process exits.
 		Notice("%v", err)
 		return err
 	}
-	signal.Reset() // everything is undone: if nobody takes the error, a signal may kill
+	signal.Reset() // the undo is complete: a signal may end a write of the error that has no reader
 	if err := printError(args.CNIVersion(), Render(err)); err != nil {
 		Notice("%v", err)
 	}
 	return err
 }
 
-// run executes the verb.
+// run reads standard input and executes the verb.
 func run(args *netconf.Args, verbs Verbs) error {
-	if args.Command == "VERSION" { // has no configuration
+	if args.Command == "VERSION" { // it has no configuration
 		return printVersions(os.Stdin)
 	}
 	var err error
 	if args.StdinData, err = io.ReadAll(os.Stdin); err != nil {
-		return Kind{types.ErrIOFailure, "the runtime closed standard input too early"}.Of(fmt.Errorf("read standard input: %w", err))
+		return Kind{types.ErrIOFailure, "the runtime closed standard input too early"}.Wrap(fmt.Errorf("read standard input: %w", err))
 	}
 	if err := args.Validate(); err != nil {
 		return err
@@ -80,8 +80,8 @@ func run(args *netconf.Args, verbs Verbs) error {
 	}
 }
 
-// required are the variables that a verb cannot do without; nil: no such verb.
-func required(command string) []string {
+// requiredVars returns the environment variables that a verb requires, or nil if there is no such verb.
+func requiredVars(command string) []string {
 	switch command {
 	case "ADD", "CHECK":
 		return []string{"CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"}
@@ -95,10 +95,12 @@ func required(command string) []string {
 	return nil
 }
 
-// redirectorName is that of a plugin whose configurations this one takes under its name.
-const redirectorName = "tc-redirect-tap"
+// tcRedirectTap is the name of another plugin. If this plugin is installed under that name, it accepts the
+// configurations of that plugin.
+const tcRedirectTap = "tc-redirect-tap"
 
-// readArgs reads the environment. An error about a variable names it (section 5, "Error").
+// readArgs reads the environment. An error about a variable names the variable (CNI specification 1.1,
+// section 5, "Error").
 func readArgs() (*netconf.Args, error) {
 	args := &netconf.Args{
 		Command:       os.Getenv("CNI_COMMAND"),
@@ -109,10 +111,10 @@ func readArgs() (*netconf.Args, error) {
 		Args:          os.Getenv("CNI_ARGS"),
 		Path:          os.Getenv("CNI_PATH"),
 	}
-	if filepath.Base(os.Args[0]) == redirectorName {
+	if filepath.Base(os.Args[0]) == tcRedirectTap {
 		args.Redirector = &netconf.Redirector{User: uint32(os.Geteuid()), Group: uint32(os.Getegid())}
 	}
-	needed := required(args.Command)
+	needed := requiredVars(args.Command)
 	if needed == nil {
 		return args, &netconf.VarError{
 			Var: "CNI_COMMAND", Value: args.Command, Err: errors.New("no such verb"),
@@ -124,10 +126,10 @@ func readArgs() (*netconf.Args, error) {
 		return args, Kind{types.ErrInvalidEnvironmentVariables, "the runtime sets these environment variables"}.
 			New(fmt.Sprintf("%s needs %s", args.Command, strings.Join(missing, ", ")))
 	}
-	if args.Path == "" && args.Command != "VERSION" { // is optional: plugins are sought where this one lies
+	if args.Path == "" && args.Command != "VERSION" { // optional: the default is the directory of this plugin
 		self, err := os.Executable()
 		if err != nil {
-			return args, fmt.Errorf("CNI_PATH is not set, and the plugin does not know where it lies: %w", err)
+			return args, fmt.Errorf("CNI_PATH is not set, and the path of the plugin is unknown: %w", err)
 		}
 		args.Path = filepath.Dir(self)
 		if err := os.Setenv("CNI_PATH", args.Path); err != nil { // for the IPAM plugin

@@ -9,9 +9,8 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 )
 
-// printError writes the one error that a runtime reads, and a person behind it: what
-// is longer than that person would read loses its middle. The library's own writing
-// leaves out the cniVersion.
+// printError writes the error object to standard output. It shortens long texts, because an operator reads
+// them. types.Error.Print of the CNI library leaves out the cniVersion.
 func printError(cniVersion string, e *types.Error) error {
 	data, err := json.MarshalIndent(struct {
 		CNIVersion string `json:"cniVersion"`
@@ -28,8 +27,8 @@ func printError(cniVersion string, e *types.Error) error {
 	return nil
 }
 
-// shorten keeps the beginning, which says what was attempted, and the end, where the
-// cause is.
+// shorten removes the middle of a long text. It keeps the beginning, which names the operation, and the end,
+// which names the cause.
 func shorten(text string) string {
 	const head, tail = 3 << 10, 1 << 10 // bytes
 	if len(text) <= head+tail {
@@ -38,11 +37,11 @@ func shorten(text string) string {
 	return strings.ToValidUTF8(text[:head], "") + " … " + strings.ToValidUTF8(text[len(text)-tail:], "")
 }
 
-// Notice tells the operator something that is no error, if standard error is read:
-// where it is not, nobody misses it, and nothing waits. Standard output is the result's.
+// Notice writes a warning to standard error, because standard output is for the result. It drops the warning
+// if standard error cannot be written within 100 ms, because nothing needs to wait for a reader.
 func Notice(format string, args ...any) {
-	const patience = 100 // milliseconds, for a reader that is at work
-	if ready, err := Stderr.writable(patience); err != nil || !ready {
+	const timeout = 100 // milliseconds, for a reader that is busy
+	if ready, err := Stderr.waitWritable(timeout); err != nil || !ready {
 		return
 	}
 	fmt.Fprintf(Stderr, "tap: "+format+"\n", args...)

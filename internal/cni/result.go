@@ -9,25 +9,25 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 )
 
-// ErrPending is in the chain where nobody read the result so far, and it may still arrive.
+// ErrPending is in the chain if the runtime has not read the result yet and may still do so.
 var ErrPending = errors.New("write the result")
 
-var notWritten = Kind{types.ErrIOFailure, "the runtime did not take the result; what was done is undone, unless the message says otherwise"}
+var writeKind = Kind{types.ErrIOFailure, "the runtime did not read the answer; ADD was undone unless the message says otherwise"}
 
-// resultTime is what a result that is being written may take once we were told to end.
-const resultTime = 100 * time.Millisecond
+// signalGrace is how long writing the result may take after a signal.
+const signalGrace = 100 * time.Millisecond
 
-// Write writes what a verb answers.
-func Write(stdout Stream, result []byte) error {
+// Write writes the answer of a verb.
+func Write(stdout FDWriter, result []byte) error {
 	if _, err := stdout.Write(result); err != nil {
-		return notWritten.Of(fmt.Errorf("write the result: %w", err))
+		return writeKind.Wrap(fmt.Errorf("write the result: %w", err))
 	}
 	return nil
 }
 
-// WriteUntil does not wait for a reader that has stopped to read once ctx has ended:
-// everything can still be undone. A result that is written counts, signal or not.
-func WriteUntil(ctx context.Context, stdout Stream, result []byte) error {
+// WriteUntil is like Write, but stops waiting for the reader soon after ctx has ended, because ADD can still
+// be undone. A result that was written completely counts, also after a signal.
+func WriteUntil(ctx context.Context, stdout FDWriter, result []byte) error {
 	written := make(chan error, 1)
 	go func() { written <- Write(stdout, result) }()
 	select {
@@ -38,7 +38,7 @@ func WriteUntil(ctx context.Context, stdout Stream, result []byte) error {
 	select {
 	case err := <-written:
 		return err
-	case <-time.After(resultTime):
+	case <-time.After(signalGrace):
 		return fmt.Errorf("%w: %w: %w", ErrPending, ErrInterrupted, context.Cause(ctx))
 	}
 }

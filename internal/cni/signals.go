@@ -8,58 +8,59 @@ import (
 	"syscall"
 )
 
-// Signals are those by which a runtime or a terminal ends a plugin. An ADD catches them
-// where it waits for somebody, or makes what it has to take back; else it is over in a
-// moment, and ignores them, since catching costs two threads, a tenth of an ADD. It
-// decides that before it makes anything: the Go runtime may take a moment to die of a
-// signal that was neither caught nor ignored, and goes on meanwhile.
+// Signals catches or ignores SIGTERM, SIGINT and SIGHUP, by which a runtime or a terminal ends a plugin.
+//
+// ADD catches them if it waits for another process or creates something that needs an undo. Otherwise it
+// ignores them, because it ends within milliseconds and catching costs two threads, a tenth of an ADD. It
+// decides before it creates anything: a signal that is neither caught nor ignored does not stop the program
+// at once, because the Go runtime may take a moment to die of it.
 type Signals struct {
-	Context context.Context // ends with the first that is caught
-	end     context.CancelCauseFunc
+	Context context.Context // is canceled by the first signal that is caught
+	cancel  context.CancelCauseFunc
 	list    []os.Signal
 	caught  bool
 }
 
-// NewSignals leaves the signals as they are until Catch or Ignore.
+// NewSignals returns Signals that change nothing until Catch or Ignore is called.
 func NewSignals() *Signals {
 	s := &Signals{}
 	for _, sig := range []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
-		if !signal.Ignored(sig) { // nohup(1), or a shell that put us into the background
+		if !signal.Ignored(sig) { // ignored by nohup(1), or by a shell that started the plugin in the background
 			s.list = append(s.list, sig)
 		}
 	}
-	s.Context, s.end = context.WithCancelCause(context.Background())
+	s.Context, s.cancel = context.WithCancelCause(context.Background())
 	return s
 }
 
-// Catch ends the context where a signal would kill. More than one call is one.
+// Catch cancels the context on a signal, which no longer kills the process. Further calls do nothing.
 func (s *Signals) Catch() {
 	if s.caught {
 		return
 	}
 	s.caught = true
 	if len(s.list) == 0 {
-		return // for signal.Notify that means all
+		return // signal.Notify without signals would catch all
 	}
 	arrived := make(chan os.Signal, 1)
 	signal.Notify(arrived, s.list...)
-	go func() { s.end(fmt.Errorf("%v", <-arrived)) }()
+	go func() { s.cancel(fmt.Errorf("%v", <-arrived)) }()
 }
 
-// Ignore lets them pass. (For signal.Ignore no signal means all.)
+// Ignore ignores the signals.
 func (s *Signals) Ignore() {
-	if len(s.list) > 0 {
+	if len(s.list) > 0 { // signal.Ignore without signals would ignore all
 		signal.Ignore(s.list...)
 	}
 }
 
-// ErrInterrupted is in the chain once a signal was caught.
+// ErrInterrupted is in the chain if a signal was caught.
 var ErrInterrupted = Kind{CodeInterrupted, MayTryAgain}.New("interrupted by a signal")
 
-// MayTryAgain is advice after what was undone.
-const MayTryAgain = "what was done is undone, unless the message says otherwise; the runtime may try again"
+// MayTryAgain is the advice for an ADD that was undone.
+const MayTryAgain = "the runtime may try again; ADD was undone unless the message says otherwise"
 
-// Interrupted is an error once a signal was caught.
+// Interrupted returns an error if a signal was caught.
 func Interrupted(ctx context.Context) error {
 	if ctx.Err() == nil {
 		return nil

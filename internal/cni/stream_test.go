@@ -12,7 +12,7 @@ import (
 )
 
 // pipe is a pipe of one page (4096 bytes), and the end to read from.
-func pipe(t *testing.T, flags int) (Stream, *os.File) {
+func pipe(t *testing.T, flags int) (FDWriter, *os.File) {
 	t.Helper()
 	var fds [2]int
 	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC|flags); err != nil {
@@ -26,7 +26,7 @@ func pipe(t *testing.T, flags int) (Stream, *os.File) {
 		read.Close()
 		unix.Close(fds[1]) //nolint:errcheck // of a test
 	})
-	return Stream(fds[1]), read
+	return FDWriter(fds[1]), read
 }
 
 func TestStreamWritesEverything(t *testing.T) {
@@ -78,12 +78,12 @@ func TestStreamTakes(t *testing.T) {
 			if _, err := stream.Write(make([]byte, tt.before)); err != nil {
 				t.Fatal(err)
 			}
-			if got := stream.Takes(tt.length); got != tt.want {
-				t.Errorf("takes(%d)\nwant %v\ngot  %v", tt.length, tt.want, got)
+			if got := stream.HasRoom(tt.length); got != tt.want {
+				t.Errorf("HasRoom(%d)\nwant %v\ngot  %v", tt.length, tt.want, got)
 			}
 		})
 	}
-	if Stream(-1).Takes(1) {
-		t.Error("takes of no descriptor\nwant false\ngot  true")
+	if FDWriter(-1).HasRoom(1) {
+		t.Error("HasRoom of no descriptor\nwant false\ngot  true")
 	}
 }

@@ -10,46 +10,46 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// printVersions answers VERSION (CNI specification 1.1, section 2). Its cniVersion is
-// that of the question on standard input, not the latest.
+// printVersions answers VERSION (CNI specification 1.1, section 2). The cniVersion of the answer is the one
+// in the request on standard input, not the latest.
 func printVersions(stdin *os.File) error {
 	answer, err := json.Marshal(struct {
 		CNIVersion        string   `json:"cniVersion"`
 		SupportedVersions []string `json:"supportedVersions"`
-	}{askedVersion(stdin), version.All.SupportedVersions()})
+	}{requestedVersion(stdin), version.All.SupportedVersions()})
 	if err != nil {
 		return fmt.Errorf("encode the versions: %w", err)
 	}
 	return Write(Stdout, append(answer, '\n'))
 }
 
-// askedVersion is the cniVersion of the question. It waits a moment only: people run
-// VERSION without any input, or with half of one.
-func askedVersion(stdin *os.File) string {
-	var asked struct {
+// requestedVersion returns the cniVersion of the request, or the latest if there is none. It waits at most a
+// second, because operators run VERSION without input or with a truncated request.
+func requestedVersion(stdin *os.File) string {
+	var request struct {
 		CNIVersion string `json:"cniVersion"`
 	}
-	if err := json.Unmarshal(readFor(time.Second, stdin), &asked); err != nil || asked.CNIVersion == "" {
-		return version.Current() // nobody asked for one
+	if err := json.Unmarshal(readJSON(time.Second, stdin), &request); err != nil || request.CNIVersion == "" {
+		return version.Current()
 	}
-	return asked.CNIVersion
+	return request.CNIVersion
 }
 
-// readFor reads until the end, a whole JSON value, or until the time is over.
-func readFor(patience time.Duration, stdin *os.File) []byte {
-	var question []byte
-	deadline := time.Now().Add(patience)
-	for part := make([]byte, 4096); !json.Valid(question); {
+// readJSON reads until the end of the input, the end of a JSON value, or the timeout.
+func readJSON(timeout time.Duration, stdin *os.File) []byte {
+	var request []byte
+	deadline := time.Now().Add(timeout)
+	for part := make([]byte, 4096); !json.Valid(request); {
 		left := max(0, int(time.Until(deadline).Milliseconds()))
 		ready, err := unix.Poll([]unix.PollFd{{Fd: int32(stdin.Fd()), Events: unix.POLLIN}}, left)
 		if err != nil || ready == 0 {
 			break
 		}
 		n, err := stdin.Read(part)
-		question = append(question, part[:n]...)
+		request = append(request, part[:n]...)
 		if err != nil {
-			break // the end, or nothing more to be had
+			break // end of input, or a read error
 		}
 	}
-	return question
+	return request
 }

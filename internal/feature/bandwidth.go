@@ -11,20 +11,24 @@ import (
 
 const egressKind = "ifb"
 
-var limitFault = cni.Kind{Code: cni.CodeBandwidth, Advice: "limits need the kernel's modules sch_tbf, and for egress ifb, sch_ingress, cls_u32 and act_mirred (modprobe loads them)"}
+var bandwidthKind = cni.Kind{Code: cni.CodeBandwidth, Advice: "limits need the kernel modules sch_tbf and, for egress, " +
+	"ifb, sch_ingress, cls_u32 and act_mirred (modprobe loads them)"}
 
-// newBandwidth bounds what passes the tap. What goes to the guest leaves through the tap,
-// whose root qdisc is part of it. What comes from the guest is received, which no qdisc
-// can delay: it is limited where it leaves, or takes the way through a device of its own,
-// the egress device.
+// newBandwidth returns the feature that limits the bandwidth of the guest. The tap sends the ingress traffic
+// of the guest, so its root qdisc limits it. The tap receives the egress traffic, and no qdisc delays
+// received frames: the root qdisc of the outlet limits it. If no other feature chooses the outlet, it is the
+// egress device:
+//
+//	network ──> tap, root qdisc tbf ──> guest
+//	guest ──> tap, qdisc ingress ──> egress device, root qdisc tbf ──> received by the tap ──> network
 func newBandwidth() Feature {
-	return Feature{Plan: planBandwidth, Outlives: func(asked netconf.Tap) bool { return asked.Bandwidth.Egress != netconf.Limit{} }}
+	return Feature{Plan: planBandwidth, NeedsUndo: func(asked netconf.Tap) bool { return asked.Bandwidth.Egress != netconf.Limit{} }}
 }
 
-func planBandwidth(a *Attachment, want *plan.Desired) error {
-	asked, tap := a.Conf.Tap.Bandwidth, want.Device(plan.Tap)
+func planBandwidth(a *Attachment) error {
+	asked, want, tap := a.Conf.Tap.Bandwidth, a.Want, a.Want.Device(plan.Tap)
 	if asked.Ingress != (netconf.Limit{}) {
-		by := plan.Need{Key: "bandwidth, ingress", Kind: limitFault}
+		by := plan.Need{Key: "bandwidth, ingress", Kind: bandwidthKind}
 		if err := tap.TC.SetRoot(plan.Root{Limit: inBytes(asked.Ingress)}, by); err != nil {
 			return err
 		}
@@ -32,12 +36,11 @@ func planBandwidth(a *Attachment, want *plan.Desired) error {
 	if asked.Egress == (netconf.Limit{}) {
 		return nil
 	}
-	by := plan.Need{Key: "bandwidth, egress", Kind: limitFault}
+	by := plan.Need{Key: "bandwidth, egress", Kind: bandwidthKind}
 	if want.Outlet == plan.None {
 		want.Outlet = plan.Egress
-		egress := want.Device(plan.Egress)
-		egress.Kind, egress.Name, egress.By, egress.Silent = egressKind, netconf.EgressName(a.Conf.Alias()), by, true
-		egress.Alias = netconf.EgressAlias(a.Conf.Alias())
+		egress, alias := want.Device(plan.Egress), a.Conf.Alias()
+		egress.Kind, egress.Name, egress.Alias, egress.By = egressKind, netconf.EgressName(alias), netconf.EgressAlias(alias), by
 		if err := tap.TC.SetMirror(plan.Egress, by); err != nil {
 			return err
 		}
@@ -49,7 +52,7 @@ func planBandwidth(a *Attachment, want *plan.Desired) error {
 	return nil
 }
 
-// inBytes is a limit as tc counts.
+// inBytes converts a limit from bits to bytes, the unit that tc uses.
 func inBytes(l netconf.Limit) netdev.Limit {
 	return netdev.Limit{Rate: l.Rate / 8, Burst: uint32(l.Burst / 8)}
 }

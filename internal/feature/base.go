@@ -5,14 +5,15 @@ import (
 	"tap/internal/plan"
 )
 
-// newBase is what every tap has.
+// newBase returns the feature that plans the tap itself. A multi-queue tap outlives a process that dies,
+// because another process may be attached to it.
 func newBase() Feature {
-	return Feature{Plan: planBase, Outlives: func(asked netconf.Tap) bool { return asked.MultiQueue }} // somebody may attach to it
+	return Feature{Plan: planBase, NeedsUndo: func(asked netconf.Tap) bool { return asked.MultiQueue }}
 }
 
-func planBase(a *Attachment, want *plan.Desired) error {
-	asked, tap := a.Conf.Tap, want.Device(plan.Tap)
-	tap.Name, tap.By = asked.Name, plan.Need{Key: "tap", Kind: deviceFault}
+func planBase(a *Attachment) error {
+	asked, tap := a.Conf.Tap, a.Want.Device(plan.Tap)
+	tap.Name, tap.By = asked.Name, plan.Need{Key: "tap", Kind: deviceKind}
 	tap.Alias, tap.MTU, tap.MAC, tap.TxQueueLen = a.Conf.Alias(), asked.MTU, asked.MAC, asked.TxQueueLen
 	tap.Promisc, tap.AllMulti, tap.ARPNotify = asked.Promisc, asked.AllMulti, a.Conf.IPAM != ""
 	tap.MultiQueue, tap.Owner, tap.Group, tap.Label = asked.MultiQueue, asked.Owner, asked.Group, asked.Label

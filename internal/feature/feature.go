@@ -4,54 +4,54 @@ import (
 	"slices"
 
 	"tap/internal/netconf"
-	"tap/internal/plan"
 )
 
-// Feature is something that an attachment can have: what it does at each step of a verb.
-// Nil: nothing. Each step is done for all features before the next. What is made, in which
-// order and how it is undone is not its business: that follows from the plan.
+// Feature is one capability of an attachment: a function for each step of a verb, nil if the feature does
+// nothing in that step. A verb finishes a step for all features before it begins the next.
+//
+// A feature creates and undoes nothing: the devices, their order and their undo follow from the plan.
 type Feature struct {
-	// Outlives says whether death before the commit would leave something behind, beside a
-	// reservation. Signals are arranged for it before anything is looked at.
-	Outlives func(netconf.Tap) bool
+	// NeedsUndo reports whether a process that dies before the commit leaves something on the host, besides
+	// the IPAM reservation. ADD decides by it about signals, before any system call.
+	NeedsUndo func(netconf.Tap) bool
 
-	Find   func(*Attachment) error                // look up what is there, in the namespace; refuse nothing (ADD, CHECK)
-	Refuse func(*Attachment) error                // lock, and refuse what ADD cannot work with (ADD, STATUS)
-	Plan   func(*Attachment, *plan.Desired) error // say what is needed of which device (ADD, STATUS, CHECK)
-	Notice func(*Attachment) error                // tell the operator of what nobody asked for (ADD)
-	Try    func(*Attachment) error                // make what another plugin makes before an ADD (STATUS)
+	Find            func(*Attachment) error // look up what exists in the namespace; reject nothing (ADD, STATUS, CHECK)
+	LockAndValidate func(*Attachment) error // lock what ADD will change, then reject what it cannot work with (ADD, STATUS)
+	Plan            func(*Attachment) error // add to Want what is required of which device (ADD, STATUS, CHECK)
+	Notice          func(*Attachment) error // warn about side effects (ADD)
+	AddStub         func(*Attachment) error // create a stub of what another plugin creates before ADD (STATUS)
 }
 
-// All is every feature, in the order of planning: redirect chooses the outlet, at which
-// bandwidth limits.
+// All returns all features in the order of planning: redirect chooses the outlet, at which bandwidth limits.
 func All() []Feature {
 	return []Feature{newBase(), newPort(), newRedirect(), newBandwidth()}
 }
 
-// each does one step for all features.
-func (a *Attachment) each(step func(Feature) func(*Attachment) error) error {
-	for _, f := range a.features {
-		if do := step(f); do != nil {
-			if err := do(a); err != nil {
-				return err
+// NeedsUndo reports whether a process that dies before the commit leaves something on the host, besides the
+// IPAM reservation.
+func NeedsUndo(asked netconf.Tap) bool {
+	return slices.ContainsFunc(All(), func(f Feature) bool { return f.NeedsUndo != nil && f.NeedsUndo(asked) })
+}
+
+// step selects the function of a feature for one step.
+type step func(Feature) func(*Attachment) error
+
+func findStep(f Feature) func(*Attachment) error     { return f.Find }
+func validateStep(f Feature) func(*Attachment) error { return f.LockAndValidate }
+func planStep(f Feature) func(*Attachment) error     { return f.Plan }
+func noticeStep(f Feature) func(*Attachment) error   { return f.Notice }
+func stubStep(f Feature) func(*Attachment) error     { return f.AddStub }
+
+// run executes steps in order, each for all features, until one fails.
+func (a *Attachment) run(steps ...step) error {
+	for _, function := range steps {
+		for _, f := range a.features {
+			if do := function(f); do != nil {
+				if err := do(a); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	return nil
-}
-
-func (a *Attachment) plan() error {
-	return a.each(func(f Feature) func(*Attachment) error {
-		return func(a *Attachment) error { return f.Plan(a, a.Want) } // every feature plans
-	})
-}
-
-// Outlives says whether death before the commit would leave something behind.
-func Outlives(asked netconf.Tap) bool {
-	return slices.ContainsFunc(All(), func(f Feature) bool { return f.Outlives != nil && f.Outlives(asked) })
-}
-
-// Notice tells the operator of what came with the tap.
-func (a *Attachment) Notice() error {
-	return a.each(func(f Feature) func(*Attachment) error { return f.Notice })
 }

@@ -209,7 +209,7 @@ func TestAddressOfIPv6NeedsItsMTU(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			device := &Attachment{Conf: &netconf.Config{}, Want: plan.New(), Sandbox: unreachable}
 			device.Want.Device(plan.Tap).MTU = tt.mtu
-			err := device.Address(context.Background(), &current.Result{IPs: []*current.IPConfig{ipConfig("10.0.0.5/24", ""), ipConfig("fd00::5/64", "")}})
+			err := device.ApplyIPAM(context.Background(), &current.Result{IPs: []*current.IPConfig{ipConfig("10.0.0.5/24", ""), ipConfig("fd00::5/64", "")}})
 			var key *netconf.KeyError
 			if !tt.refused {
 				if errors.As(err, &key) || !errors.Is(err, netns.ErrEnter) {
@@ -226,7 +226,7 @@ func TestAddressOfIPv6NeedsItsMTU(t *testing.T) {
 
 func TestAddressRefusesRoutesBeforeTouchingTheDevice(t *testing.T) {
 	device := &Attachment{Conf: &netconf.Config{}} // without connection: touching it panics
-	err := device.Address(context.Background(), &current.Result{
+	err := device.ApplyIPAM(context.Background(), &current.Result{
 		IPs:    []*current.IPConfig{ipConfig("10.0.0.5/24", "")},
 		Routes: []*types.Route{to("10.1.0.0/16", "fd00::1")},
 	})
@@ -236,7 +236,7 @@ func TestAddressRefusesRoutesBeforeTouchingTheDevice(t *testing.T) {
 }
 
 func TestAddressWithoutIPAMDoesNothing(t *testing.T) {
-	if err := (&Attachment{}).Address(context.Background(), nil); err != nil {
+	if err := (&Attachment{}).ApplyIPAM(context.Background(), nil); err != nil {
 		t.Errorf("address(nil)\nwant no error\ngot  %v", err)
 	}
 }
@@ -295,8 +295,8 @@ func TestCheckAddresses(t *testing.T) {
 		{"an unspecified gateway is none", "10.0.0.5/24", "::", ""},
 		{"IPv6 gateway", "10.0.0.5/24", "fd00::1", "address 10.0.0.5/24: gateway fd00::1 is of the other address family"},
 		{"IPv4 gateway", "fd00::5/64", "10.0.0.1", "address fd00::5/64: gateway 10.0.0.1 is of the other address family"},
-		{"no IPv4 address", "0.0.0.0/0", "", "address 0.0.0.0/0 is none"},
-		{"no IPv6 address", "::/64", "", "address ::/64 is none"},
+		{"no IPv4 address", "0.0.0.0/0", "", "address 0.0.0.0/0: unspecified address cannot be assigned"},
+		{"no IPv6 address", "::/64", "", "address ::/64: unspecified address cannot be assigned"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

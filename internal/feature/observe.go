@@ -1,95 +1,14 @@
 package feature
 
 import (
-	"fmt"
-	"net"
+	"slices"
 
-	"tap/internal/netconf"
-	"tap/internal/netdev"
-	"tap/internal/netns"
 	"tap/internal/plan"
 )
 
-// Differences compares the attachment in the kernel with what is asked for and with what
-// prevResult, the chain's final result, says of it. It only reads, by netlink: attaching to
-// the tap would change its SELinux label.
-func Differences(conf *netconf.Config, sandbox *netns.Sandbox) ([]plan.Difference, error) {
-	a := newAttachment(conf, sandbox, All())
-	defer a.Close()
-	var d []plan.Difference
-	err := a.In(func() error {
-		var err error
-		d, err = a.differences()
-		return err
-	})
-	return d, deviceFault.Of(err)
-}
-
-func (a *Attachment) differences() ([]plan.Difference, error) {
-	var err error
-	if a.Conn, err = netdev.Dial(); err != nil {
-		return nil, err
-	}
-	if err := a.each(func(f Feature) func(*Attachment) error { return f.Find }); err != nil {
-		return nil, err
-	}
-	if err := a.plan(); err != nil {
-		return nil, err
-	}
-	seen, err := a.observe()
-	if err != nil {
-		return nil, err
-	}
-	return a.compare(seen), nil
-}
-
-// compare is pure.
-func (a *Attachment) compare(seen *plan.Observed) []plan.Difference {
-	ours := a.recorded()
-	d := plan.Diff(a.Want, seen)
-	tap := seen.Devices[plan.Tap]
-	if tap == nil || !tap.IsTap() {
-		return d
-	}
-	if ours < 0 {
-		return append(d, plan.Difference{What: "prevResult", Expected: fmt.Sprintf("an interface %q in %s", a.Conf.Tap.Name, a.Conf.Netns), Found: "none"})
-	}
-	if entry := a.Conf.PrevResult.Interfaces[ours]; !isMAC(entry.Mac) {
-		d = append(d, plan.Difference{What: "MAC", Expected: entry.Mac, Found: tap.MAC.String()})
-	}
-	d = append(d, compareAddresses(a.Conf.PrevResult, ours, seen.Addresses)...)
-	return append(d, compareRoutes(a.Conf.PrevResult, ours, tap.Index, seen.Routes)...)
-}
-
-func isMAC(text string) bool {
-	_, err := net.ParseMAC(text)
-	return err == nil
-}
-
-// recorded puts into the plan what the result says, and returns the tap's place in it; -1: none.
-func (a *Attachment) recorded() int {
-	conf := a.Conf
-	ours := conf.Listed(conf.Tap.Name)
-	if ours >= 0 {
-		entry := conf.PrevResult.Interfaces[ours]
-		a.Want.Device(plan.Tap).Recorded(entry.Mac, 0)
-		if a.Want.Device(plan.Tap).MTUOf == "" {
-			a.Want.Device(plan.Tap).Recorded("", entry.Mtu)
-		}
-	}
-	if iface := a.Want.Devices[plan.Interface]; iface != nil {
-		for _, entry := range conf.PrevResult.Interfaces {
-			if entry.Sandbox == conf.ContainerID && entry.Name == conf.Tap.Name { // the guest's
-				iface.Recorded(entry.Mac, entry.Mtu)
-			}
-		}
-	}
-	return ours
-}
-
-// observe reads what the plan is about.
+// observe reads the state of all devices of the plan.
 func (a *Attachment) observe() (*plan.Observed, error) {
-	seen := &plan.Observed{Devices: map[plan.Ref]*plan.State{}}
+	seen := &plan.Observed{Devices: map[plan.Role]*plan.State{}}
 	links, err := a.Conn.Links()
 	if err != nil {
 		return nil, err
@@ -113,11 +32,11 @@ func (a *Attachment) observe() (*plan.Observed, error) {
 			seen.Master = link.Name
 		}
 	}
-	for ref := range a.Want.Devices {
-		if a.Found[ref] == nil {
+	for role := range a.Want.Devices {
+		if a.Found[role] == nil {
 			continue
 		}
-		if seen.Devices[ref], err = a.state(ref); err != nil {
+		if seen.Devices[role], err = a.readState(role); err != nil {
 			return nil, err
 		}
 	}
@@ -128,9 +47,9 @@ func (a *Attachment) observe() (*plan.Observed, error) {
 	return seen, err
 }
 
-// state reads what is on a device, as far as the plan has something there.
-func (a *Attachment) state(ref plan.Ref) (*plan.State, error) {
-	want, s := a.Want.Device(ref), &plan.State{Link: a.Found[ref]}
+// readState reads the state of one device, as far as the plan has something to compare it with.
+func (a *Attachment) readState(role plan.Role) (*plan.State, error) {
+	want, s := a.Want.Device(role), &plan.State{Link: a.Found[role]}
 	var err error
 	if len(want.Port.VLANs) > 0 {
 		if s.VLANs, err = a.Conn.PortVLANs(s.Index); err != nil {
@@ -156,26 +75,19 @@ func (a *Attachment) state(ref plan.Ref) (*plan.State, error) {
 			}
 		}
 	}
-	if len(want.TC.Hooks) == 0 || a.missing(want.TC) {
+	lacksDevice := func(hook plan.Hook) bool { return a.Found[hook.Device] == nil }
+	if len(want.TC.Hooks) == 0 || slices.ContainsFunc(want.TC.Hooks, lacksDevice) {
 		return s, nil
 	}
 	if s.Filters, err = a.Conn.Filters(s.Index); err != nil {
-		return nil, want.TC.Hooks[0].By.Kind.Of(err)
+		return nil, want.TC.Hooks[0].By.Kind.Wrap(err)
 	}
-	return s, a.tag(&want.TC)
+	return s, a.loadTags(&want.TC)
 }
 
-func (a *Attachment) missing(tc plan.TC) bool {
-	for _, hook := range tc.Hooks {
-		if a.Found[hook.Device] == nil {
-			return true
-		}
-	}
-	return false
-}
-
-// tag loads the programs again: the kernel's hash tells whether those of the filters are the same.
-func (a *Attachment) tag(tc *plan.TC) error {
+// loadTags loads the programs of tc to learn their tags. The tag is a hash that the kernel computes; a filter
+// has the same program if it has the same tag.
+func (a *Attachment) loadTags(tc *plan.TC) error {
 	loaded, err := a.loadHooks(*tc)
 	defer loaded.close()
 	if err != nil {
@@ -184,7 +96,7 @@ func (a *Attachment) tag(tc *plan.TC) error {
 	for i, program := range loaded.programs {
 		tag, err := program.Tag()
 		if err != nil {
-			return tc.Hooks[i].By.Kind.Of(err)
+			return tc.Hooks[i].By.Kind.Wrap(err)
 		}
 		tc.Hooks[i].Tag = tag
 	}

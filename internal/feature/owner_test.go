@@ -82,7 +82,7 @@ func TestSameID(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := sameID(tt.a, tt.b); got != tt.want {
-				t.Errorf("sameID(%s, %s)\nwant %v\ngot  %v", idText(tt.a), idText(tt.b), tt.want, got)
+				t.Errorf("sameID(%s, %s)\nwant %v\ngot  %v", plan.IDText(tt.a), plan.IDText(tt.b), tt.want, got)
 			}
 		})
 	}

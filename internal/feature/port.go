@@ -13,26 +13,26 @@ import (
 	"tap/internal/plan"
 )
 
-const needFiltering = "let the bridge filter VLANs: ip link set BRIDGE type bridge vlan_filtering 1, in the container's namespace; where that is not supported, the kernel was built without CONFIG_BRIDGE_VLAN_FILTERING, and needs it"
-
 var (
-	bridgeFault     = cni.Kind{Code: cni.CodeBridge, Advice: "make the bridge in the container's namespace first: another plugin of the chain, or the image's own set-up"}
-	bridgelessFault = cni.Kind{Code: cni.CodeBridge, Advice: "load the driver: modprobe bridge"}
-	filteringFault  = cni.Kind{Code: cni.CodeBridge, Advice: needFiltering}
+	bridgeKind = cni.Kind{Code: cni.CodeBridge, Advice: "create the bridge in the container's namespace before ADD, " +
+		"by an earlier plugin of the chain or in the set-up of the image"}
+	bridgeDriverKind = bridgeKind.With("load the driver: modprobe bridge")
+	filteringKind    = bridgeKind.With("in the container's namespace: ip link set BRIDGE type bridge vlan_filtering 1; " +
+		"if that is not supported, use a kernel with CONFIG_BRIDGE_VLAN_FILTERING")
 
-	errNoBridge    = bridgeFault.New("no such bridge in the namespace")
-	errNoFiltering = filteringFault.New("vlan and vlanTrunk need a bridge that filters VLANs, and this one does not")
+	errNoBridge    = bridgeKind.New("no such bridge in the namespace")
+	errNoFiltering = filteringKind.New("vlan and vlanTrunk need a bridge with VLAN filtering, which is disabled")
 )
 
 // port makes the tap a port of a bridge.
-type port struct{ bridge *netdev.Link } // as it was before; nil: none asked for, or not there
+type port struct{ bridge *netdev.Link } // as it was before ADD; nil if not requested or missing
 
 func newPort() Feature {
 	p := &port{}
-	return Feature{Find: p.find, Refuse: p.refuse, Plan: p.plan, Notice: p.notice, Try: makeBridge}
+	return Feature{Find: p.find, LockAndValidate: p.validate, Plan: p.plan, Notice: p.notice, AddStub: addStubBridge}
 }
 
-// find asks the kernel, which also knows alternative names.
+// find looks up the bridge in the kernel, which also knows alternative names.
 func (p *port) find(a *Attachment) error {
 	name := a.Conf.Tap.Bridge
 	if name == "" {
@@ -42,12 +42,12 @@ func (p *port) find(a *Attachment) error {
 	if err == nil {
 		p.bridge = link
 	} else if !errors.Is(err, netdev.ErrNotFound) {
-		return deviceFault.Of(fmt.Errorf("bridge %q: %w", name, err))
+		return deviceKind.Wrap(fmt.Errorf("bridge %q: %w", name, err))
 	}
 	return nil
 }
 
-func (p *port) refuse(a *Attachment) error {
+func (p *port) validate(a *Attachment) error {
 	asked := a.Conf.Tap
 	switch {
 	case asked.Bridge == "":
@@ -55,81 +55,88 @@ func (p *port) refuse(a *Attachment) error {
 	case p.bridge == nil:
 		return fmt.Errorf("bridge %q: %w", asked.Bridge, errNoBridge)
 	case p.bridge.Bridge == nil:
-		return fmt.Errorf("bridge %q: %w: the interface of that name is none", asked.Bridge, errNoBridge)
+		return bridgeKind.Wrap(fmt.Errorf("bridge %q: is a device of kind %q, not a bridge", asked.Bridge, p.bridge.Kind))
 	case asked.VLANs.Native != 0 && !p.bridge.Bridge.FiltersVLANs:
 		return fmt.Errorf("bridge %q: %w", asked.Bridge, errNoFiltering)
 	}
 	return nil
 }
 
-func (p *port) plan(a *Attachment, want *plan.Desired) error {
-	asked, tap := a.Conf.Tap, want.Device(plan.Tap)
+func (p *port) plan(a *Attachment) error {
+	asked, tap := a.Conf.Tap, a.Want.Device(plan.Tap)
 	if asked.Bridge == "" {
 		return nil
 	}
-	tap.MasterName, want.Master = asked.Bridge, p.bridge
+	tap.MasterName, a.Want.Master = asked.Bridge, p.bridge
 	if p.bridge != nil {
 		tap.Master, tap.Port = p.bridge.Index, portOf(asked, p.bridge)
 	}
 	return nil
 }
 
-// notice tells the operator when the bridge took the MAC address or the MTU of its new
-// port for its own, as bridges without fixed ones do (Linux 6.12,
-// net/bridge/br_stp_if.c, br_stp_recalculate_bridge_id; br_if.c, br_mtu_auto_adjust).
+// notice warns if the bridge changed its own MAC address or MTU because of the new port. A bridge without
+// fixed values does (Linux 6.12, net/bridge/br_stp_if.c, br_stp_recalculate_bridge_id; br_if.c,
+// br_mtu_auto_adjust).
 func (p *port) notice(a *Attachment) error {
 	if p.bridge == nil {
 		return nil
 	}
+	tap := a.Conf.Tap.Name
 	now, err := a.Conn.LinkByIndex(p.bridge.Index)
 	if err != nil {
-		return deviceFault.Of(fmt.Errorf("bridge %q: %w", p.bridge.Name, err))
+		return deviceKind.Wrap(fmt.Errorf("bridge %q: %w", p.bridge.Name, err))
 	}
 	if !bytes.Equal(now.MAC, p.bridge.MAC) {
-		cni.Notice("bridge %q took the MAC address %s of its new port %q for its own (it was %s)", now.Name, now.MAC, a.Conf.Tap.Name, p.bridge.MAC)
+		cni.Notice("bridge %q changed its MAC address from %s to %s for its new port %q", now.Name, p.bridge.MAC, now.MAC, tap)
 	}
 	if now.MTU != p.bridge.MTU {
-		cni.Notice("bridge %q took the MTU %d of its new port %q for its own (it was %d)", now.Name, now.MTU, a.Conf.Tap.Name, p.bridge.MTU)
+		cni.Notice("bridge %q changed its MTU from %d to %d for its new port %q", now.Name, p.bridge.MTU, now.MTU, tap)
 	}
 	return nil
 }
 
-// makeBridge makes the bridge that another plugin makes for the container.
-func makeBridge(a *Attachment) error {
+// addStubBridge creates the bridge that another plugin creates in the container's namespace.
+func addStubBridge(a *Attachment) error {
 	asked := a.Conf.Tap
 	if asked.Bridge == "" {
 		return nil
 	}
 	err := a.Conn.Add(asked.Bridge, "bridge")
 	if errors.Is(err, unix.EOPNOTSUPP) {
-		return bridgelessFault.Of(err)
+		return bridgeDriverKind.Wrap(err)
 	}
 	if err == nil && asked.VLANs.Native != 0 {
 		err = a.Conn.EnableVLANFiltering(asked.Bridge)
 	}
-	if errors.Is(err, netdev.ErrNoVLANFiltering) {
-		return filteringFault.Of(err)
-	}
-	return deviceFault.Of(err)
+	return deviceKind.Wrap(portError(err))
 }
 
-// portOf is how the bridge shall treat the tap.
+// portError adds code and advice to the error of a kernel without VLAN filtering. It returns other errors
+// unchanged.
+func portError(err error) error {
+	if errors.Is(err, netdev.ErrNoVLANFiltering) {
+		return filteringKind.Wrap(err)
+	}
+	return err
+}
+
+// portOf returns the settings of the tap as a port.
 func portOf(asked netconf.Tap, bridge *netdev.Link) netdev.Port {
 	port := netdev.Port{Isolated: asked.Isolated}
 	if asked.VLANs.Native == 0 {
 		return port
 	}
 	port.VLANs = vlansOf(asked.VLANs)
-	if bridge.Bridge == nil { // what goes by that name now is none
+	if bridge.Bridge == nil { // CHECK: a device of another kind has the name now
 		return port
 	}
-	if initial := bridge.Bridge.DefaultVLAN; asked.VLANs.DropDefault && !plan.Member(port.VLANs, initial) {
-		port.DropVLAN = initial
+	if vlan := bridge.Bridge.DefaultVLAN; asked.VLANs.DropDefault && !plan.Member(port.VLANs, vlan) {
+		port.DropVLAN = vlan
 	}
 	return port
 }
 
-// vlansOf are the VLANs that are asked for.
+// vlansOf converts the VLANs of the configuration: the native one is untagged, all others are tagged.
 func vlansOf(asked netconf.VLANs) []netdev.VLANRange {
 	list := make([]netdev.VLANRange, 0, 1+len(asked.Tagged))
 	list = append(list, netdev.VLANRange{First: asked.Native, Last: asked.Native, PVID: true, Untagged: true})

@@ -12,35 +12,43 @@ import (
 	"tap/internal/plan"
 )
 
-// clsact is the qdisc with hooks in both directions.
+// clsact is the qdisc that has a hook for received and one for sent frames.
 const clsact = "clsact"
 
-func redirectKind(advice string) cni.Kind { return cni.Kind{Code: cni.CodeRedirect, Advice: advice} }
-
 var (
-	redirectFault = redirectKind("redirect needs the kernel's modules sch_ingress and cls_bpf (modprobe loads them), and CAP_BPF or CAP_SYS_ADMIN, which the root of a user namespace does not have there")
+	redirectKind = cni.Kind{Code: cni.CodeRedirect, Advice: "redirect needs the kernel modules sch_ingress and cls_bpf " +
+		"(modprobe loads them), and CAP_BPF or CAP_SYS_ADMIN, which root of a user namespace does not have"}
+	redirectNeed = plan.Need{Key: "redirect", Kind: redirectKind}
 
-	errNoInterface = redirectKind("redirect takes over the interface that CNI_IFNAME names: a plugin before this one in the chain must make it").New("no such interface")
-	errNotEthernet = redirectKind("the guest of a tap has an Ethernet card: redirect works with interfaces such as veth, macvlan and physical ones").New("it has no Ethernet frames")
-	errOneHook     = redirectKind("redirect needs the qdisc clsact, which excludes the qdisc ingress; whoever made that one may use clsact instead, where its filters work as well").New("what it sends has no hook")
-	errTakenOver   = redirectKind("an interface has one guest: DEL the attachment that the message names, or delete its filters (tc filter show dev INTERFACE ingress)").New("taken over already")
-	errOwnAlready  = redirectKind("DEL it before it is added again; where the chain has two entries of tap with redirect, remove one").New("this attachment has it already")
-	errMeanwhile   = redirectKind(cni.MayTryAgain).New("somebody else was at work on it at the same time")
+	errNoInterface = redirectKind.With("put the plugin that creates the interface CNI_IFNAME before this one in the chain").
+			New("no such interface")
+	errNotEthernet = redirectKind.With("use an Ethernet interface (veth, macvlan, a physical one): the guest has an Ethernet card").
+			New("not an Ethernet interface")
+	errNoClsact = redirectKind.With("replace the qdisc ingress by clsact, which excludes it: its filters work there as well").
+			New("redirect needs clsact")
+	errRedirected = redirectKind.With("an interface has one guest: DEL the attachment that the message names, " +
+		"or delete its filters (tc filter show dev INTERFACE ingress)").New("already redirected")
+	errOwnFilters = redirectKind.With("DEL the attachment before it is added again; if the chain has two entries of tap with " +
+		"redirect, remove one").New("already redirected by this attachment")
 )
 
-// redirect lets the guest be the pod: it takes over an interface that a plugin before us
-// made, with its MAC address, its addresses, its wire. Programs at both hooks of both
-// devices pass everything between the two, and nothing else: the namespace itself neither
-// receives what comes in by the interface, nor sends anything on it.
+// redirect makes the guest the pod on the network: it has the MAC address and the IP addresses of the pod's
+// interface, which an earlier plugin of the chain created. BPF programs at both hooks of both devices pass
+// all frames between the two and drop all others, so that the pod's kernel receives nothing from the
+// interface and sends nothing to it:
+//
+//	         interface                                tap
+//	network ──> received: redirect to the tap ──────> sent: accept only from the interface ──> guest
+//	network <── sent: accept only from the tap <───── received: redirect to the interface <─── guest
 type redirect struct {
-	iface  *netdev.Link // nil: not asked for
-	clsact bool         // the interface has the qdisc
-	queue  string       // kind of its root qdisc, where another made one
+	iface     *netdev.Link // nil if not requested or missing
+	hasClsact bool         // the interface has the qdisc clsact
+	rootQdisc string       // kind of its root qdisc, if another process added one
 }
 
 func newRedirect() Feature {
 	r := &redirect{}
-	return Feature{Find: r.find, Refuse: r.refuse, Plan: r.plan, Try: makeInterface}
+	return Feature{Find: r.find, LockAndValidate: r.lockAndValidate, Plan: r.plan, AddStub: addStubInterface}
 }
 
 func (r *redirect) find(a *Attachment) error {
@@ -51,41 +59,43 @@ func (r *redirect) find(a *Attachment) error {
 	if err == nil {
 		r.iface, a.Found[plan.Interface] = link, link
 	} else if !errors.Is(err, netdev.ErrNotFound) {
-		return takeOver(a, err)
+		return redirectError(a, err)
 	}
 	return nil
 }
 
-func (r *redirect) refuse(a *Attachment) error {
+// lockAndValidate locks the interface before it inspects the qdiscs, so that no other ADD changes them
+// afterwards.
+func (r *redirect) lockAndValidate(a *Attachment) error {
 	switch {
 	case !a.Conf.Tap.Redirect:
 		return nil
 	case r.iface == nil:
-		return takeOver(a, errNoInterface)
+		return redirectError(a, errNoInterface)
 	case !r.iface.Ethernet:
-		return takeOver(a, errNotEthernet)
+		return redirectError(a, errNotEthernet)
 	}
-	if err := lockInterface(a, r.iface); err != nil { // before the look: what that sees stays so
-		return takeOver(a, err)
+	if err := lockInterface(a, r.iface); err != nil {
+		return redirectError(a, err)
 	}
-	return takeOver(a, r.look(a))
+	return redirectError(a, r.inspectTC(a))
 }
 
-// takeOver says in an error what was attempted.
-func takeOver(a *Attachment, err error) error {
+// redirectError adds the operation and the interface to an error.
+func redirectError(a *Attachment, err error) error {
 	if err == nil {
 		return nil
 	}
-	return redirectFault.Of(fmt.Errorf("take over interface %q in %s: %w", a.Conf.IfName, a.Conf.Netns, err))
+	return redirectKind.Wrap(fmt.Errorf("redirect interface %q in %s: %w", a.Conf.IfName, a.Conf.Netns, err))
 }
 
-// lockInterface keeps every other ADD from redirecting the interface: its filters would not
-// be told from those of an attachment that has the same name, nor would the qdisc that
-// both want to make. The lock ends with the attachment's Close.
+// lockInterface prevents other ADDs from redirecting the interface. Without the lock, an ADD of the same
+// attachment could add filters with the same names, and any ADD the qdisc, which the undo could not tell from
+// its own. Close releases the lock.
 func lockInterface(a *Attachment, link *netdev.Link) error {
 	lock, err := netns.TryLock(fmt.Sprintf("tap/:interface/%d", link.Index))
 	if errors.Is(err, netns.ErrLocked) {
-		return fmt.Errorf("%w: %w", errMeanwhile, err)
+		return concurrentChange(redirectNeed, err)
 	}
 	if err == nil {
 		a.onClose = append(a.onClose, lock.Close)
@@ -93,8 +103,8 @@ func lockInterface(a *Attachment, link *netdev.Link) error {
 	return err
 }
 
-// look sees what others have put onto the interface.
-func (r *redirect) look(a *Attachment) error {
+// inspectTC reads the qdiscs and filters of the interface, and rejects those that exclude redirect mode.
+func (r *redirect) inspectTC(a *Attachment) error {
 	qdiscs, err := a.Conn.Qdiscs()
 	if err != nil {
 		return err
@@ -103,14 +113,14 @@ func (r *redirect) look(a *Attachment) error {
 		switch {
 		case q.Device != r.iface.Index:
 		case q.HasHooks() && q.Kind != clsact:
-			return fmt.Errorf("%w: qdisc %s", errOneHook, q.Kind)
+			return fmt.Errorf("has the qdisc %s: %w", q.Kind, errNoClsact)
 		case q.HasHooks():
-			r.clsact = true
+			r.hasClsact = true
 		case q.IsRoot() && !q.IsDefault():
-			r.queue = q.Kind
+			r.rootQdisc = q.Kind
 		}
 	}
-	if !r.clsact {
+	if !r.hasClsact {
 		return nil
 	}
 	filters, err := a.Conn.Filters(r.iface.Index)
@@ -119,45 +129,43 @@ func (r *redirect) look(a *Attachment) error {
 	}
 	for _, f := range filters {
 		if a.Conf.IsHook(f.Name) {
-			return errOwnAlready
+			return errOwnFilters
 		}
 		if netconf.IsWireName(f.Name) {
-			return fmt.Errorf("%w by %s", errTakenOver, f.Name)
+			return fmt.Errorf("%w by %s", errRedirected, f.Name)
 		}
 	}
 	return nil
 }
 
-func (r *redirect) plan(a *Attachment, want *plan.Desired) error {
+func (r *redirect) plan(a *Attachment) error {
 	if !a.Conf.Tap.Redirect {
 		return nil
 	}
-	by := plan.Need{Key: "redirect", Kind: redirectFault}
-	tap, iface := want.Device(plan.Tap), want.Device(plan.Interface)
-	want.Outlet = plan.Interface
-
-	tap.Silent = true
-	iface.Name, iface.By, iface.TC.Queued, iface.TC.Shared = a.Conf.IfName, by, r.queue, r.clsact
+	tap, iface, alias := a.Want.Device(plan.Tap), a.Want.Device(plan.Interface), a.Conf.Alias()
+	a.Want.Outlet = plan.Interface
+	tap.NoLinkLocal = true
+	iface.Name, iface.By, iface.TC.ForeignRoot, iface.TC.HasClsact = a.Conf.IfName, redirectNeed, r.rootQdisc, r.hasClsact
 	if r.iface != nil {
-		tap.MTU, tap.MTUOf = r.iface.MTU, r.iface.Name
+		tap.MTU, tap.MTUFrom = r.iface.MTU, r.iface.Name
 	}
-	// fq would drop frames that bear a time of the way that they came
-	if err := tap.TC.SetRoot(plan.Root{NoQueue: true, Default: true}, by); err != nil {
+	// The qdisc fq would drop frames that carry a timestamp from their previous path.
+	if err := tap.TC.SetRoot(plan.Root{NoQueue: true, Default: true}, redirectNeed); err != nil {
 		return err
 	}
-	ours := func(name string) bool { return name == a.Conf.Alias() }
-	if err := tap.TC.AddHooks(between(plan.Interface, a.Conf.Alias(), ours, by)...); err != nil {
+	isAlias := func(name string) bool { return name == alias }
+	if err := tap.TC.AddHooks(hooksTo(plan.Interface, alias, isAlias)...); err != nil {
 		return err
 	}
-	return iface.TC.AddHooks(between(plan.Tap, a.Conf.HookName(!r.clsact), a.Conf.IsHook, by)...)
+	return iface.TC.AddHooks(hooksTo(plan.Tap, a.Conf.HookName(!r.hasClsact), a.Conf.IsHook)...)
 }
 
-// between are the hooks of one side, which lead to the other device and let pass what comes
-// from there. What leads away from the device is last: it begins to work when all is there.
-func between(other plan.Ref, name string, ours func(string) bool, by plan.Need) []plan.Hook {
+// hooksTo returns the hooks of a device. The hook of received frames is last: it begins to redirect frames to
+// the other device when everything else is in place.
+func hooksTo(other plan.Role, name string, isOwn func(string) bool) []plan.Hook {
 	return []plan.Hook{
-		{At: netdev.EgressHook, Name: name, Ours: ours, Device: other, Load: load(bpf.LoadOnlyFrom), By: by},
-		{At: netdev.IngressHook, Name: name, Ours: ours, Device: other, Load: load(bpf.LoadRedirect), By: by},
+		{At: netdev.EgressHook, Name: name, IsOwn: isOwn, Device: other, Load: load(bpf.LoadOnlyFrom), By: redirectNeed},
+		{At: netdev.IngressHook, Name: name, IsOwn: isOwn, Device: other, Load: load(bpf.LoadRedirect), By: redirectNeed},
 	}
 }
 
@@ -165,18 +173,19 @@ func load(program func(device int) (*bpf.Program, error)) func(*netdev.Link) (*b
 	return func(device *netdev.Link) (*bpf.Program, error) { return program(device.Index) }
 }
 
-// makeInterface makes something that can be redirected, where another plugin makes the container's interface.
-func makeInterface(a *Attachment) error {
+// addStubInterface creates an interface that can be redirected, as an earlier plugin of the chain does for
+// the container.
+func addStubInterface(a *Attachment) error {
 	if !a.Conf.Tap.Redirect {
 		return nil
 	}
 	a.Conf.IfName = "trial"
-	plain := *a.Conf
-	plain.Tap = netconf.Tap{Name: plain.IfName}
-	other := newAttachment(&plain, a.Sandbox, []Feature{newBase()})
-	a.onClose = append(a.onClose, other.Close)
-	if err := other.open(); err != nil {
+	conf := *a.Conf
+	conf.Tap = netconf.Tap{Name: conf.IfName}
+	stub := newAttachment(&conf, a.Sandbox, []Feature{newBase()})
+	a.onClose = append(a.onClose, stub.Close)
+	if err := stub.open(planStep); err != nil {
 		return err
 	}
-	return other.Make()
+	return stub.Create()
 }

@@ -48,7 +48,7 @@ func TestIsOurs(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := tt.link.IsTap() && SweepAttachment(tt.conf).Tap(tt.link); got != tt.want {
+			if got := tt.link.IsTap() && MatchAttachment(tt.conf).Tap(tt.link); got != tt.want {
 				t.Errorf("isOurs\nwant %v\ngot  %v", tt.want, got)
 			}
 		})

@@ -107,7 +107,7 @@ func TestGarbage(t *testing.T) {
 			for _, i := range tt.want {
 				want = append(want, tt.links[i])
 			}
-			if got := garbage(tt.links, SweepStale(inventoryOfVMs(t))); !slices.Equal(got, want) {
+			if got := staleLinks(tt.links, MatchStale(inventoryOfVMs(t))); !slices.Equal(got, want) {
 				t.Errorf("garbage\nwant %s\ngot  %s", linkTexts(want), linkTexts(got))
 			}
 		})

@@ -1,144 +1,90 @@
-// Package plan is what an attachment is to be, as one value in the kernel's own words:
-// devices, queues, hooks. No feature has a name here. It is pure.
+// Package plan describes the desired and the observed state of an attachment, and the difference between the
+// two, in terms of the kernel: devices, qdiscs, hooks. It names no feature. It is pure: it reads and changes
+// nothing.
 package plan
 
 import (
 	"fmt"
+	"net"
 
-	"tap/internal/bpf"
 	"tap/internal/cni"
 	"tap/internal/netdev"
 )
 
-// Ref names a device before its index is known.
-type Ref int
+// Role identifies a device of an attachment while its index is not known.
+type Role int
 
-// The devices of a plan.
+// The devices of an attachment.
 const (
-	None      Ref = iota
-	Tap           // ADD makes it
-	Egress        // made beside the tap, of kind ifb
-	Interface     // made by a plugin before us
+	None      Role = iota
+	Tap            // created by ADD
+	Egress         // created by ADD beside the tap, to limit the egress of the guest
+	Interface      // the pod's, created by an earlier plugin of the chain
 )
 
-// Desired is the whole attachment below its addresses.
+// Desired is the desired state of an attachment, without addresses and routes: they depend on the result of
+// the IPAM plugin.
 type Desired struct {
-	Devices map[Ref]*Device
-	Master  *netdev.Link // the bridge whose port the tap becomes; nil: none asked for, or not there
-	Outlet  Ref          // whose root queue the guest's frames pass; None: no device has been chosen
-	Outlive bool         // death before the commit would leave something behind
+	Devices map[Role]*Device
+	Master  *netdev.Link // bridge of which the tap becomes a port; nil if not requested or missing
+	Outlet  Role         // device at whose root qdisc the egress of the guest is limited; None if not chosen yet
 }
 
-// Shared says whether others could attach to the tap before its owner was set: only a
-// multi-queue tap has room for them, and only a restricted one is not theirs.
-func (d *Device) Shared() bool { return d.MultiQueue && (d.Owner != nil || d.Group != nil) }
+// New returns a plan that has a tap without settings.
+func New() *Desired { return &Desired{Devices: map[Role]*Device{Tap: {}}} }
 
-// Device is one device. Zero values are left as the kernel made them.
-type Device struct {
-	netdev.Settings
-	Name       string
-	Kind       string // of one that is made beside the tap
-	MasterName string // as it was asked for, perhaps an alternative name
-	MTUOf      string // the MTU is that of the device of this name
-	Silent     bool   // it gets no address of its own when it comes up
-	TC         TC
-	By         Need
-
-	// Of a tap.
-	MultiQueue   bool
-	Owner, Group *uint32 // nil: none set
-	Label        string  // SELinux context; empty: the plugin's own
-}
-
-// New is a plan of a tap and nothing else.
-func New() *Desired { return &Desired{Devices: map[Ref]*Device{Tap: {}}} }
-
-// Device is the device of a plan, which is there from now on.
-func (d *Desired) Device(r Ref) *Device {
+// Device returns the device with role r and adds it to the plan if it is missing.
+func (d *Desired) Device(r Role) *Device {
 	if d.Devices[r] == nil {
 		d.Devices[r] = &Device{}
 	}
 	return d.Devices[r]
 }
 
-// Need is on whose behalf something is asked of a device: a key of the configuration, and
-// the kind of the error where the kernel refuses it.
+// Device is the desired state of one device. A zero value keeps what the kernel chose.
+type Device struct {
+	netdev.Settings
+	Name        string
+	Kind        string // IFLA_INFO_KIND of a device that is created beside the tap
+	MasterName  string // bridge as the configuration names it, possibly by an alternative name
+	MTUFrom     string // name of the device that has the same MTU
+	NoLinkLocal bool   // gets no IPv6 link-local address when it comes up
+	TC          TC
+	By          Need
+
+	// Only for a tap.
+	MultiQueue   bool
+	Owner, Group *uint32 // nil if not restricted
+	Label        string  // SELinux context; empty keeps the plugin's own
+}
+
+// Exposed reports whether another process can attach to the tap before its owner or group is set. Only a
+// multi-queue tap has room for a second process, and without owner and group any process may attach to it
+// anyway.
+func (d *Device) Exposed() bool { return d.MultiQueue && (d.Owner != nil || d.Group != nil) }
+
+// Need names the configuration key that requires something of a device, and the kind of the error if the
+// kernel rejects it.
 type Need struct {
 	Key  string
 	Kind cni.Kind
 }
 
-// TC is all queueing and filtering of a device: nobody else touches it. The zero value
-// leaves it as it is.
-type TC struct {
-	Root   Root   // what queues the frames that it sends
-	Queued string // root qdisc that another made, which excludes Root
-	Mirror Ref    // all that it receives goes out there (qdisc ingress)
-	Hooks  []Hook // programs (qdisc clsact), in the order in which they begin to work
-	Shared bool   // the qdisc clsact is there already, and another's
-
-	rootBy, mirrorBy Need
+// UseRecorded replaces MAC and MTU by the values in the result of the chain, because later plugins record
+// there what they changed. An empty or invalid MAC and an MTU of 0 are ignored.
+func (d *Device) UseRecorded(mac string, mtu int) {
+	if parsed, err := net.ParseMAC(mac); err == nil {
+		d.MAC = parsed
+	}
+	if mtu != 0 {
+		d.MTU = mtu
+	}
 }
 
-// Root is a root qdisc.
-type Root struct {
-	Default bool // gives way to another
-	NoQueue bool
-	Limit   netdev.Limit // the zero value: none
-}
-
-// Hook is a BPF program at a hook.
-type Hook struct {
-	At     netdev.Hook
-	Name   string                                   // of the filter: the attachment's alias, or its name for an interface
-	Ours   func(name string) bool                   // whether a filter of that name can be it
-	Device Ref                                      // that the program is about; its index is known later
-	Load   func(*netdev.Link) (*bpf.Program, error) // of that device, as it is by then; the kernel keeps it as long as a filter has it
-	Tag    [8]byte                                  // the kernel's hash of the program, for a comparison
-	By     Need
-}
-
-// SetRoot asks for a root qdisc. A default one gives way.
-func (t *TC) SetRoot(r Root, by Need) error {
-	if t.Queued != "" {
-		return cni.Kind{Code: by.Kind.Code, Advice: by.Key + " is the root qdisc of the interface: leave the limit to whoever made the one that is there"}.
-			Override(fmt.Errorf("%s: somebody else queues what it sends: qdisc %s", by.Key, t.Queued))
+// IDText formats the ID of a user or a group; nil is "none".
+func IDText(id *uint32) string {
+	if id == nil {
+		return "none"
 	}
-	if t.Root.Default {
-		t.Root = Root{}
-	}
-	if r.Default && t.Root != (Root{}) {
-		return nil
-	}
-	if t.Root != (Root{}) && t.Root != r {
-		return conflict("root qdisc", t.rootBy, by)
-	}
-	t.Root, t.rootBy = r, by
-	return nil
-}
-
-// SetMirror asks for the qdisc ingress, which excludes clsact.
-func (t *TC) SetMirror(to Ref, by Need) error {
-	if len(t.Hooks) > 0 {
-		return conflict("ingress", t.Hooks[0].By, by)
-	}
-	t.Mirror, t.mirrorBy = to, by
-	return nil
-}
-
-// AddHooks asks for the qdisc clsact, which excludes ingress.
-func (t *TC) AddHooks(hooks ...Hook) error {
-	if t.Mirror != None {
-		return conflict("ingress", t.mirrorBy, hooks[0].By)
-	}
-	t.Hooks = append(t.Hooks, hooks...)
-	return nil
-}
-
-// RootBy and MirrorBy are on whose behalf.
-func (t *TC) RootBy() Need   { return t.rootBy }
-func (t *TC) MirrorBy() Need { return t.mirrorBy }
-
-func conflict(what string, a, b Need) error {
-	return b.Kind.Of(fmt.Errorf("%s and %s both need the %s of one device", a.Key, b.Key, what))
+	return fmt.Sprint(*id)
 }

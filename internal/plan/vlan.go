@@ -6,7 +6,7 @@ import (
 	"tap/internal/netdev"
 )
 
-// vlans has how a port is in each VLAN, by its number; 0: it is not.
+// vlans maps each VLAN ID to the membership of a port; zero means not a member.
 type vlans [1 << 12]membership
 
 type membership uint8
@@ -31,51 +31,52 @@ func (m membership) String() string {
 	return "PVID, untagged"
 }
 
-func byVLAN(list []netdev.VLANRange) *vlans {
+// newVLANs expands ranges.
+func newVLANs(list []netdev.VLANRange) *vlans {
 	all := &vlans{}
 	for _, r := range list {
-		how := member
+		m := member
 		if r.PVID {
-			how |= pvid
+			m |= pvid
 		}
 		if r.Untagged {
-			how |= untagged
+			m |= untagged
 		}
 		for v := max(r.First, 0); v <= r.Last && v < len(all); v++ {
-			all[v] = how
+			all[v] = m
 		}
 	}
 	return all
 }
 
-// vlans compares a port with what it is to be: that of the VLANs asked for, and of the
-// bridge's default one unless that was to go. (It is its PVID no longer, but untagged.)
-// Neighbouring VLANs that differ alike are one difference.
+// vlans compares the VLANs of a port. Expected are the VLANs of the configuration and the default VLAN of the
+// bridge, unless the configuration drops it. (The default VLAN stays untagged, but loses the PVID to the
+// native VLAN.) Adjacent VLANs with the same difference are reported as one range.
 func (d *differences) vlans(want netdev.Port, bridge *netdev.Bridge, found []netdev.VLANRange) {
 	if len(want.VLANs) == 0 {
 		return
 	}
 	if bridge == nil {
-		bridge = &netdev.Bridge{} // what goes by that name now is none
+		bridge = &netdev.Bridge{} // a device of another kind has the name now
 	}
-	d.want("vlan_filtering of the bridge", true, bridge.FiltersVLANs)
-	expected, has := byVLAN(want.VLANs), byVLAN(found)
-	if initial := bridge.DefaultVLAN; initial != 0 && want.DropVLAN != initial && expected[initial] == 0 {
-		expected[initial] = member | untagged
+	d.compare("vlan_filtering of the bridge", true, bridge.FiltersVLANs)
+	expected, actual := newVLANs(want.VLANs), newVLANs(found)
+	if defaultVLAN := bridge.DefaultVLAN; defaultVLAN != 0 && want.DropVLAN != defaultVLAN && expected[defaultVLAN] == 0 {
+		expected[defaultVLAN] = member | untagged
 	}
 	for first := 1; first < len(expected); {
 		last := first
-		for last+1 < len(expected) && expected[last+1] == expected[first] && has[last+1] == has[first] {
+		for last+1 < len(expected) && expected[last+1] == expected[first] && actual[last+1] == actual[first] {
 			last++
 		}
 		name := fmt.Sprintf("VLAN %d", first)
 		if last > first {
 			name = fmt.Sprintf("VLANs %d-%d", first, last)
 		}
-		d.want(name, expected[first], has[first])
+		d.compare(name, expected[first], actual[first])
 		first = last + 1
 	}
 }
 
-// Member says whether a VLAN is in a list.
-func Member(list []netdev.VLANRange, vlan int) bool { return byVLAN(list)[vlan] != 0 }
+// Member reports whether list contains a VLAN.
+func Member(list []netdev.VLANRange, vlan int) bool { return newVLANs(list)[vlan] != 0 }

@@ -1,4 +1,4 @@
-// Package result is the CNI result of ADD.
+// Package result builds the CNI result of ADD.
 package result
 
 import (
@@ -12,17 +12,16 @@ import (
 	"tap/internal/netdev"
 )
 
-// Parts are what an ADD made or was given.
+// Parts are the devices of an attachment and the result of its IPAM plugin.
 type Parts struct {
-	Tap      *netdev.Link
-	Beside   *netdev.Link    // a device that was made beside the tap; nil: none
-	Taken    *netdev.Link    // the interface that the guest has; nil: none
-	Assigned *current.Result // of our IPAM; nil: none
+	Tap       *netdev.Link
+	Egress    *netdev.Link    // egress device; nil if there is none
+	Interface *netdev.Link    // the pod's interface in redirect mode; nil otherwise
+	Assigned  *current.Result // result of the IPAM plugin; nil without IPAM
 }
 
-// New is what ADD prints: the result of the plugins before this one as it was, the tap,
-// the device made beside it and the guest's interface appended, and the addresses of our
-// IPAM pointing at the tap.
+// New returns the result of ADD as JSON. It keeps prevResult unchanged and appends the tap, the egress
+// device, the guest's interface, and the addresses of the IPAM plugin, which refer to the tap.
 func New(conf *netconf.Config, p Parts) ([]byte, error) {
 	result := &current.Result{CNIVersion: current.ImplementedSpecVersion}
 	if prev := conf.PrevResult; prev != nil {
@@ -31,19 +30,19 @@ func New(conf *netconf.Config, p Parts) ([]byte, error) {
 		result.Routes = append(result.Routes, prev.Routes...)
 		result.DNS = prev.DNS
 	}
-	ours := len(result.Interfaces)
+	tapIndex := len(result.Interfaces)
 	result.Interfaces = append(result.Interfaces, newInterface(conf, p.Tap))
-	if p.Beside != nil {
-		result.Interfaces = append(result.Interfaces, newInterface(conf, p.Beside))
+	if p.Egress != nil {
+		result.Interfaces = append(result.Interfaces, newInterface(conf, p.Egress))
 	}
-	if p.Taken != nil {
+	if p.Interface != nil {
 		result.IPs = append(result.IPs, guestAddresses(conf, len(result.Interfaces))...)
-		result.Interfaces = append(result.Interfaces, guestInterface(conf, p.Tap, p.Taken))
+		result.Interfaces = append(result.Interfaces, guestInterface(conf, p.Tap, p.Interface))
 	}
 	if p.Assigned != nil {
 		for _, ip := range p.Assigned.IPs {
 			ip = ip.Copy()
-			ip.Interface = current.Int(ours)
+			ip.Interface = current.Int(tapIndex)
 			result.IPs = append(result.IPs, ip)
 		}
 		result.Routes = append(result.Routes, p.Assigned.Routes...)
@@ -59,27 +58,27 @@ func New(conf *netconf.Config, p Parts) ([]byte, error) {
 
 func newInterface(conf *netconf.Config, link *netdev.Link) *current.Interface {
 	entry := &current.Interface{Name: link.Name, Mac: link.MAC.String(), Sandbox: conf.Netns}
-	if conf.CNIVersion == current.ImplementedSpecVersion { // earlier specifications have no such key
+	if conf.CNIVersion == current.ImplementedSpecVersion { // earlier versions of the specification do not define mtu
 		entry.Mtu = link.MTU
 	}
 	return entry
 }
 
-// guestInterface is the interface inside the VM, as the SDK of Firecracker has it: it
-// bears the tap's name, which tells the tap, and its sandbox is the container ID. (Not
-// our own choice, and all that a consumer of results can see of the guest.)
-func guestInterface(conf *netconf.Config, tap, target *netdev.Link) *current.Interface {
-	entry := newInterface(conf, target)
+// guestInterface returns the entry for the interface inside the VM. It has the format that the SDK of
+// Firecracker expects: the name of the tap, by which a reader finds the tap, and the container ID as sandbox.
+// A reader of the result sees nothing else of the guest.
+func guestInterface(conf *netconf.Config, tap, iface *netdev.Link) *current.Interface {
+	entry := newInterface(conf, iface)
 	entry.Name, entry.Sandbox = tap.Name, conf.ContainerID
 	return entry
 }
 
-// guestAddresses are those of the interface that the guest takes over, for the guest's own
-// with that index. Those without an index are taken for the interface's as well: Cilium gives none.
+// guestAddresses returns the addresses of the pod's interface for the guest's interface, which has the given
+// index in the result. An address without index counts as well, because Cilium sets no index.
 func guestAddresses(conf *netconf.Config, index int) []*current.IPConfig {
 	var list []*current.IPConfig
 	for _, ip := range conf.PrevResult.IPs {
-		if ip.Interface != nil && !isTarget(conf, *ip.Interface) {
+		if ip.Interface != nil && !isPodInterface(conf, *ip.Interface) {
 			continue
 		}
 		ip = ip.Copy()
@@ -89,28 +88,29 @@ func guestAddresses(conf *netconf.Config, index int) []*current.IPConfig {
 	return list
 }
 
-// isTarget says whether an entry of prevResult is the interface that is taken over.
-func isTarget(conf *netconf.Config, index int) bool {
+// isPodInterface reports whether the entry of prevResult with an index is the interface CNI_IFNAME of the
+// pod.
+func isPodInterface(conf *netconf.Config, index int) bool {
 	entries := conf.PrevResult.Interfaces
 	return index >= 0 && index < len(entries) && entries[index].Name == conf.IfName && entries[index].Sandbox == conf.Netns
 }
 
 func encode(result *current.Result, version string) ([]byte, error) {
-	asked, err := result.GetAsVersion(version)
+	converted, err := result.GetAsVersion(version)
 	if err != nil {
 		return nil, fmt.Errorf("convert the result to version %s: %w", version, err)
 	}
-	data, err := json.MarshalIndent(printable(asked), "", "    ")
+	data, err := json.MarshalIndent(withoutMarshaler(converted), "", "    ")
 	if err != nil {
 		return nil, fmt.Errorf("encode the result: %w", err)
 	}
-	return append(data, '\n'), nil // for who runs it by hand
+	return append(data, '\n'), nil // trailing newline for interactive use
 }
 
-// printable is a result without the library's own encoding, which takes a detour over
-// a map, to leave out an empty DNS, and costs 3 % of an ADD. Versions before 1.0.0
-// look different, and keep it.
-func printable(result types.Result) any {
+// withoutMarshaler returns a copy of result that json encodes directly. The MarshalJSON method of the CNI
+// library goes by way of a map to omit an empty DNS, which costs 3 % of an ADD. Results of versions before
+// 1.0.0 have other fields and keep the method.
+func withoutMarshaler(result types.Result) any {
 	r, ok := result.(*current.Result)
 	if !ok {
 		return result

@@ -168,7 +168,7 @@ func TestNewResultOfRedirect(t *testing.T) {
 	}
 	conf := &netconf.Config{CNIVersion: "1.1.0", ContainerID: "0123", IfName: "eth0", Netns: "/run/netns/pod", PrevResult: prev}
 	over := &netdev.Link{Name: "eth0", MAC: net.HardwareAddr{2, 0, 0, 0, 0, 9}, MTU: 9000}
-	out, err := New(conf, Parts{Tap: made, Taken: over})
+	out, err := New(conf, Parts{Tap: made, Interface: over})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,12 +1,11 @@
-// Package verb is the verbs of the CNI specification, a file each. It knows what to do in
-// which order; the packages below know how.
+// Package verb implements the verbs of the CNI specification, one file each. It decides what is done in which
+// order; the packages below know how.
 package verb
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"tap/internal/cni"
@@ -17,10 +16,10 @@ import (
 	"tap/internal/result"
 )
 
-// Add makes the attachment that args describe and writes its result to stdout, or
-// returns an error and leaves the host as it was (CNI specification 1.1, section 2, "ADD").
-func Add(args *netconf.Args, stdout cni.Stream) error {
-	conf, err := netconf.Parse(args) // pure: until it succeeds nothing is touched
+// Add creates the attachment that args describe, and writes its result to stdout. If it returns an error, the
+// host is as it was before (CNI specification 1.1, section 2, "ADD").
+func Add(args *netconf.Args, stdout cni.FDWriter) error {
+	conf, err := netconf.Parse(args) // pure: an invalid configuration changes nothing
 	if err != nil {
 		return err
 	}
@@ -29,7 +28,7 @@ func Add(args *netconf.Args, stdout cni.Stream) error {
 		return err
 	}
 	signals := cni.NewSignals()
-	if delegate != nil || feature.Outlives(conf.Tap) {
+	if delegate != nil || feature.NeedsUndo(conf.Tap) {
 		signals.Catch()
 	} else {
 		signals.Ignore()
@@ -39,32 +38,32 @@ func Add(args *netconf.Args, stdout cni.Stream) error {
 		return err
 	}
 	defer sandbox.Close()
-	a, err := feature.Open(conf, sandbox) // looks, refuses and plans: nothing is made
+	a, err := feature.Open(conf, sandbox) // locks, validates and plans; creates nothing
 	if err != nil {
 		return err
 	}
-	defer a.Close() // until Persist, a death here gives the device back to the kernel
+	defer a.Close() // until Persist, the kernel removes the tap if the process dies
 
-	add := &adding{Attachment: a, signals: signals, stdout: stdout}
+	add := &attempt{Attachment: a, signals: signals, stdout: stdout}
 	if err := add.run(delegate, args.StdinData); err != nil {
 		return add.undo(err)
 	}
 	return nil
 }
 
-// adding is an ADD under way.
-type adding struct {
+// attempt is one execution of ADD.
+type attempt struct {
 	*feature.Attachment
 	signals *cni.Signals
-	stdout  cni.Stream
+	stdout  cni.FDWriter
 }
 
-// run is what ADD does. What it leaves half done the undo takes back.
-func (a *adding) run(delegate *ipam.Plugin, stdin []byte) error {
-	if err := a.Make(); err != nil { // the name is the lock: a taken one is an error, and nothing else was started
+// run executes ADD. On error the caller must undo what it did.
+func (a *attempt) run(delegate *ipam.Plugin, stdin []byte) error {
+	if err := a.Create(); err != nil { // the name is the lock: if it is taken, nothing else has started
 		return err
 	}
-	lease := a.startIPAM(delegate, stdin) // its process runs while the device is configured
+	lease := a.startIPAM(delegate, stdin) // the IPAM plugin runs while the devices are configured
 	if err := a.Configure(); err != nil {
 		return err
 	}
@@ -75,14 +74,15 @@ func (a *adding) run(delegate *ipam.Plugin, stdin []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := a.Address(a.signals.Context, assigned); err != nil {
+	if err := a.ApplyIPAM(a.signals.Context, assigned); err != nil {
 		return err
 	}
-	tap, err := a.ReadBack() // what the kernel made of it, not what was asked for
+	tap, err := a.ReadBack() // the result contains what the kernel has, not what was requested
 	if err != nil {
 		return err
 	}
-	answer, err := result.New(a.Conf, result.Parts{Tap: tap, Beside: a.Found[plan.Egress], Taken: a.Found[plan.Interface], Assigned: assigned})
+	answer, err := result.New(a.Conf,
+		result.Parts{Tap: tap, Egress: a.Found[plan.Egress], Interface: a.Found[plan.Interface], Assigned: assigned})
 	if err != nil {
 		return err
 	}
@@ -92,16 +92,16 @@ func (a *adding) run(delegate *ipam.Plugin, stdin []byte) error {
 	return a.commit(answer)
 }
 
-// startIPAM starts the IPAM plugin's ADD. Where the attachment lives on, the reservation is
-// that one's.
-func (a *adding) startIPAM(delegate *ipam.Plugin, stdin []byte) *ipam.Lease {
+// startIPAM starts ADD of the IPAM plugin. The undo keeps the reservation if it belongs to an existing
+// attachment whose tap was renamed.
+func (a *attempt) startIPAM(delegate *ipam.Plugin, stdin []byte) *ipam.Lease {
 	if delegate == nil {
 		return nil
 	}
 	lease := delegate.Start(a.signals.Context, ipamCall(a.Conf, stdin))
-	a.Undo.On(func(ctx context.Context) error {
-		livesOn, err := a.LivesOn()
-		if livesOn {
+	a.Undo.Push(func(ctx context.Context) error {
+		exists, err := a.HasOtherDevice()
+		if exists {
 			lease.Keep()
 			return nil
 		}
@@ -110,11 +110,10 @@ func (a *adding) startIPAM(delegate *ipam.Plugin, stdin []byte) *ipam.Lease {
 	return lease
 }
 
-// commit makes the device permanent and hands the result over. A result that nobody
-// received is a failed ADD.
-func (a *adding) commit(answer []byte) error {
-	atOnce := a.stdout.Takes(len(answer))
-	if !atOnce { // we may have to wait for the reader
+// commit makes the attachment permanent and writes the result. ADD fails if the runtime does not read it.
+func (a *attempt) commit(answer []byte) error {
+	mustWait := !a.stdout.HasRoom(len(answer))
+	if mustWait {
 		a.signals.Catch()
 	}
 	if err := cni.Interrupted(a.signals.Context); err != nil {
@@ -123,43 +122,30 @@ func (a *adding) commit(answer []byte) error {
 	if err := a.Persist(); err != nil {
 		return err
 	}
-	if err := a.Connect(); err != nil {
+	if err := a.HookInterface(); err != nil {
 		return err
 	}
-	if atOnce {
-		return cni.Write(a.stdout, answer)
+	if mustWait {
+		return cni.WriteUntil(a.signals.Context, a.stdout, answer)
 	}
-	return cni.WriteUntil(a.signals.Context, a.stdout, answer)
+	return cni.Write(a.stdout, answer)
 }
 
-// undoTime is what releasing the address may take once we are told to end.
-const undoTime = 5 * time.Second
+// undoGrace is how long the undo may take after a signal.
+const undoGrace = 5 * time.Second
 
-// undo takes back what a failed ADD did, and returns its error with those of the undo.
-// Whatever those are, the failure tells the code.
-func (a *adding) undo(failure error) error {
-	ctx := a.signals.Context
-	undoing, giveUp := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer giveUp(nil)
-	// the signal may have come, or come while the undo hangs
-	defer context.AfterFunc(ctx, func() {
-		time.AfterFunc(undoTime, func() { giveUp(fmt.Errorf("%v after %w", undoTime, context.Cause(ctx))) })
+// undo restores the host after a failed ADD. The CNI error code is that of failure; errors of the undo only
+// appear in the message.
+func (a *attempt) undo(failure error) error {
+	signaled := a.signals.Context
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(signaled))
+	defer cancel(nil)
+	// The signal may have arrived already, or may arrive while the undo hangs.
+	defer context.AfterFunc(signaled, func() {
+		time.AfterFunc(undoGrace, func() { cancel(fmt.Errorf("%v after %w", undoGrace, context.Cause(signaled))) })
 	})()
-	err := failure
-	if undoErr := a.Undo.Run(undoing); undoErr != nil {
-		err = fmt.Errorf("%w; %v", failure, undoErr) //nolint:errorlint // its cause is not that of the failure
+	if err := a.Undo.Run(ctx); err != nil {
+		return fmt.Errorf("%w; %v", failure, err) //nolint:errorlint // only failure decides the code
 	}
-	return err
-}
-
-// findIPAM finds the IPAM plugin of the configuration; nil where it names none.
-func findIPAM(conf *netconf.Config, cniPath string) (*ipam.Plugin, error) {
-	if conf.IPAM == "" {
-		return nil, nil
-	}
-	return ipam.Find(conf.IPAM, cniPath)
-}
-
-func ipamCall(conf *netconf.Config, stdin []byte) ipam.Call {
-	return ipam.Call{Stdin: stdin, Env: os.Environ(), CNIVersion: conf.CNIVersion}
+	return failure
 }

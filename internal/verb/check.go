@@ -11,10 +11,11 @@ import (
 	"tap/internal/netconf"
 )
 
-var errDifferences = cni.Kind{Code: cni.CodeCheck, Advice: "delete the attachment and add it again, or find out who changed it"}.New("not as it was made")
+var errDifferences = cni.Kind{Code: cni.CodeCheck, Advice: "delete the attachment and add it again, or find out what changed it"}.
+	New("does not match its configuration")
 
-// Check compares the attachment with what ADD made and prevResult, the chain's
-// final result, says of it (CNI specification 1.1, section 2, "CHECK").
+// Check compares the attachment with the configuration of ADD and with prevResult, the final result of the
+// chain (CNI specification 1.1, section 2, "CHECK").
 func Check(args *netconf.Args) error {
 	conf, err := netconf.Parse(args)
 	if err != nil {
@@ -48,14 +49,14 @@ func checkDevice(conf *netconf.Config) error {
 	}
 	var texts []string
 	for _, d := range differences {
-		if d.Mild {
-			cni.Notice("tap %q: the %s was %s and is now %s", conf.Tap.Name, map[string]string{"MTU": "MTU", "txQueueLen": "transmit queue length"}[d.What], d.Expected, d.Found)
+		if d.Tolerated {
+			cni.Notice("tap %q: %s changed from %s to %s", conf.Tap.Name, d.What, d.Expected, d.Found)
 			continue
 		}
 		texts = append(texts, d.String())
 	}
 	if len(texts) > 0 {
-		return fmt.Errorf("tap %q is %w: %s", conf.Tap.Name, errDifferences, strings.Join(texts, "; "))
+		return fmt.Errorf("tap %q %w: %s", conf.Tap.Name, errDifferences, strings.Join(texts, "; "))
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"slices"
 	"syscall"
 
 	"tap/internal/cni"
@@ -12,20 +13,20 @@ import (
 	"tap/internal/netns"
 )
 
-// Del removes the attachment (CNI specification 1.1, section 2, "DEL"). The
-// reservation and the device each go regardless of the other's failure; what is
-// gone already is no failure.
+// Del removes the attachment (CNI specification 1.1, section 2, "DEL"). It releases the reservation and
+// removes the devices at the same time; an error of one does not stop the other. What is missing is not an
+// error.
 func Del(args *netconf.Args) error {
 	conf, confErr := netconf.ParseDel(args)
 	if conf == nil {
 		return confErr
 	}
-	if conf.PrevResultErr != nil { // only a tap of the reference plugin could be missed, until its namespace goes
-		cni.Notice("DEL goes on without prevResult: %v", conf.PrevResultErr)
+	if conf.PrevResultErr != nil { // only a tap of the reference plugin may stay, until its namespace is removed
+		cni.Notice("DEL ignores prevResult: %v", conf.PrevResultErr)
 	}
 	released := make(chan error, 1)
 	go func() { released <- releaseIPAM(conf, args) }()
-	return errors.Join(confErr, sweep(conf), <-released)
+	return errors.Join(confErr, sweepNamespace(conf), <-released)
 }
 
 func releaseIPAM(conf *netconf.Config, args *netconf.Args) error {
@@ -36,20 +37,20 @@ func releaseIPAM(conf *netconf.Config, args *netconf.Args) error {
 	return delegate.Del(context.Background(), ipamCall(conf, args.StdinData))
 }
 
-// sweep removes what ADD made in the container's namespace.
-func sweep(conf *netconf.Config) error {
+// sweepNamespace removes what ADD created in the container's namespace.
+func sweepNamespace(conf *netconf.Config) error {
 	if conf.Netns == "" {
-		return nil // the runtime says that the namespace is gone, and the device with it
+		return nil // the runtime says that the namespace, and with it the devices, was removed
 	}
 	sandbox, err := netns.Open(conf.Netns)
-	if noSandbox(err) { // of this call alone: in another's error, ENOENT means something else
+	if isMissingNetns(err) { // only of this call: an ENOENT of another call has another meaning
 		return nil
 	}
 	if err != nil {
 		return feature.NetnsError(err)
 	}
 	defer sandbox.Close()
-	if err := feature.RefuseOwn(conf, sandbox); err != nil {
+	if err := feature.RejectOwnNetns(conf, sandbox); err != nil {
 		return err
 	}
 	conn, err := feature.DialIn(sandbox)
@@ -57,16 +58,13 @@ func sweep(conf *netconf.Config) error {
 		return err
 	}
 	defer conn.Close()
-	return feature.Sweep(conn, feature.SweepAttachment(conf), nil)
+	return feature.Sweep(conn, feature.MatchAttachment(conf), nil)
 }
 
-// noSandbox says whether the path leads to no network namespace: to none at all,
-// or to something else (a plain file is what is left of one after a reboot).
-func noSandbox(err error) bool {
-	for _, gone := range []error{fs.ErrNotExist, syscall.ENOTDIR, syscall.ELOOP, syscall.ENXIO, syscall.ENAMETOOLONG, netns.ErrNotNamespace} {
-		if errors.Is(err, gone) {
-			return true
-		}
-	}
-	return false
+// isMissingNetns reports whether a path does not exist or is not a network namespace. After a reboot, for
+// example, a bind mount is a plain file.
+func isMissingNetns(err error) bool {
+	return slices.ContainsFunc([]error{
+		fs.ErrNotExist, syscall.ENOTDIR, syscall.ELOOP, syscall.ENXIO, syscall.ENAMETOOLONG, netns.ErrNotNamespace,
+	}, func(missing error) bool { return errors.Is(err, missing) })
 }

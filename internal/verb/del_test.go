@@ -32,8 +32,8 @@ func TestNoSandbox(t *testing.T) {
 			if err != nil {
 				err = fmt.Errorf("open: %w", err)
 			}
-			if got := noSandbox(err); got != tt.want {
-				t.Errorf("noSandbox(%v)\nwant %v\ngot  %v", err, tt.want, got)
+			if got := isMissingNetns(err); got != tt.want {
+				t.Errorf("isMissingNetns(%v)\nwant %v\ngot  %v", err, tt.want, got)
 			}
 		})
 	}

@@ -14,41 +14,42 @@ import (
 	"tap/internal/netns"
 )
 
-// usualDirs are where runtimes and ip-netns(8) bind the namespaces that they make.
-var usualDirs = []string{"/run/netns", "/var/run/netns"}
+// defaultDirs are the directories in which runtimes and ip-netns(8) bind namespaces.
+var defaultDirs = []string{"/run/netns", "/var/run/netns"}
 
-var folderFault = cni.Kind{Code: types.ErrIOFailure, Advice: "namespaces are sought in /run/netns, /var/run/netns and the folders of netnsDirs, which must be no links"}
+var dirKind = cni.Kind{Code: types.ErrIOFailure, Advice: "GC looks for namespaces in /run/netns, /var/run/netns and the " +
+	"directories of netnsDirs, which must not be symbolic links"}
 
-// GC removes what is left of attachments that the runtime no longer knows, and
-// then tells the IPAM plugin to do the same: an address is not free while a stale
-// tap has it. No failure keeps it from the rest (CNI specification 1.1, section 2, "GC").
+// GC removes what is left of attachments that the runtime does not list as valid. After that it calls GC of
+// the IPAM plugin, because an address must not be free while a stale tap has it. An error does not stop it
+// (CNI specification 1.1, section 2, "GC").
 func GC(args *netconf.Args) error {
-	conf, inventory, err := netconf.ParseGC(args)
+	conf, valid, err := netconf.ParseGC(args)
 	if err != nil {
 		return err
 	}
-	return errors.Join(collectTaps(conf, feature.SweepStale(inventory)), collectAddresses(conf, args))
+	return errors.Join(collectDevices(conf, feature.MatchStale(valid)), collectReservations(conf, args))
 }
 
-// collectTaps looks into each namespace once, and never into the plugin's own.
-func collectTaps(conf *netconf.Config, stale feature.Match) error {
+// collectDevices sweeps each namespace once, except the plugin's own.
+func collectDevices(conf *netconf.Config, stale feature.Match) error {
 	var failed []error
-	seen := map[uint64]bool{} // by inode, which is unique as long as a namespace is bound
-	for _, dir := range append(usualDirs, conf.NetnsDirs...) {
+	seen := map[uint64]bool{} // by inode, which is unique while the namespace is bound
+	for _, dir := range append(defaultDirs, conf.NetnsDirs...) {
 		err := netns.WalkBindMounts(dir, func(sandbox *netns.Sandbox) {
 			inode, err := sandbox.Inode()
 			if err == nil && !seen[inode] {
 				seen[inode] = true
-				err = collectIn(sandbox, stale)
+				err = collectNamespace(sandbox, stale)
 			}
 			failed = append(failed, err)
 		})
-		failed = append(failed, folderFault.Of(err))
+		failed = append(failed, dirKind.Wrap(err))
 	}
 	return errors.Join(failed...)
 }
 
-func collectIn(sandbox *netns.Sandbox, stale feature.Match) error {
+func collectNamespace(sandbox *netns.Sandbox, stale feature.Match) error {
 	own, err := sandbox.IsOwn()
 	if err != nil || own {
 		return err
@@ -67,14 +68,15 @@ func collectIn(sandbox *netns.Sandbox, stale feature.Match) error {
 	return nil
 }
 
-func collectAddresses(conf *netconf.Config, args *netconf.Args) error {
+// collectReservations calls GC of the IPAM plugin.
+func collectReservations(conf *netconf.Config, args *netconf.Args) error {
 	delegate, err := findIPAM(conf, args.Path)
 	if err != nil || delegate == nil {
 		return err
 	}
 	err = delegate.GC(context.Background(), ipamCall(conf, args.StdinData))
-	if unknownVerb(err) {
-		cni.Notice("no garbage was collected there: %v", err)
+	if isUnknownVerb(err) {
+		cni.Notice("GC left all IPAM reservations: %v", err)
 		return nil
 	}
 	return err

@@ -9,36 +9,33 @@ import (
 
 	"tap/internal/cni"
 	"tap/internal/feature"
-	"tap/internal/ipam"
 	"tap/internal/netconf"
 	"tap/internal/netns"
 )
 
-// Status says whether an ADD could work now (CNI specification 1.1, section 2,
-// "STATUS"). It does one, in a namespace of its own and without the commit: only
-// the container is missing.
+// Status returns nil if an ADD would succeed now (CNI specification 1.1, section 2, "STATUS"). It executes a
+// trial: an ADD without commit, in a network namespace that it creates for it.
 func Status(args *netconf.Args) error {
 	conf, err := netconf.ParseStatus(args)
 	if err != nil {
-		return notReady(err)
+		return statusError(err)
 	}
-	if err := tryDevice(conf); err != nil {
-		return notReady(err)
+	if err := runTrial(conf); err != nil {
+		return statusError(err)
 	}
 	delegate, err := findIPAM(conf, args.Path)
 	if err != nil || delegate == nil {
-		return notReady(err)
+		return statusError(err)
 	}
 	err = delegate.Status(context.Background(), ipamCall(conf, args.StdinData))
-	if unknownVerb(err) {
+	if isUnknownVerb(err) { // ready: because of an error the runtime would take the node out of service
 		return nil
 	}
-	return notReady(err)
+	return statusError(err)
 }
 
-// tryDevice makes the device of the configuration where nobody sees it. The kernel
-// takes everything back with the namespace.
-func tryDevice(conf *netconf.Config) error {
+// runTrial executes the trial. The kernel removes everything with the namespace.
+func runTrial(conf *netconf.Config) error {
 	if err := feature.TryDriver(conf); err != nil {
 		return err
 	}
@@ -46,8 +43,8 @@ func tryDevice(conf *netconf.Config) error {
 	if errors.Is(err, unix.EPERM) {
 		return feature.NetnsError(err)
 	}
-	if err != nil { // a shortage, which says nothing about this network: no reason to give up the node
-		cni.Notice("STATUS saw no more than the driver: %v", err)
+	if err != nil { // the host is short of namespaces; this says nothing about the network, so the node stays in service
+		cni.Notice("STATUS could not create a trial namespace, only the driver was checked: %v", err)
 		return nil
 	}
 	defer sandbox.Close()
@@ -63,25 +60,18 @@ func tryDevice(conf *netconf.Config) error {
 		return err
 	}
 	defer a.Close()
-	if err := a.Make(); err != nil {
+	if err := a.Create(); err != nil {
 		return err
 	}
 	if err := a.Configure(); err != nil {
 		return err
 	}
-	return a.Connect()
+	return a.HookInterface()
 }
 
-// unknownVerb says whether an IPAM plugin of before CNI 1.1 answered, which counts
-// as ready: a runtime that believed the error would take the node out of service.
-func unknownVerb(err error) bool {
-	var theirs *ipam.Error
-	return errors.As(err, &theirs) && theirs.Reported != nil &&
-		(theirs.Reported.Code == types.ErrIncompatibleCNIVersion || theirs.Reported.Code == types.ErrInvalidEnvironmentVariables)
-}
-
-// notReady is the error with the one of STATUS' codes that fits.
-func notReady(err error) error {
+// statusError replaces the code of err by a code of STATUS: 50, plugin not available, or 51, limited
+// connectivity, if the IPAM plugin reported that. It keeps the advice.
+func statusError(err error) error {
 	if err == nil {
 		return nil
 	}

@@ -30,10 +30,10 @@ func TestNotReady(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			err := notReady(tt.err)
+			err := statusError(tt.err)
 			if tt.want == 0 {
 				if err != nil {
-					t.Errorf("notReady\nwant no error\ngot  %v", err)
+					t.Errorf("statusError\nwant no error\ngot  %v", err)
 				}
 				return
 			}
@@ -57,8 +57,8 @@ func TestUnknownVerb(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := unknownVerb(tt.err); got != tt.want {
-				t.Errorf("unknownVerb(%v)\nwant %v\ngot  %v", tt.err, tt.want, got)
+			if got := isUnknownVerb(tt.err); got != tt.want {
+				t.Errorf("isUnknownVerb(%v)\nwant %v\ngot  %v", tt.err, tt.want, got)
 			}
 		})
 	}

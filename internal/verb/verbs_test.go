@@ -52,7 +52,7 @@ func TestAddAndCheckRefuseBeforeTheyTouchAnything(t *testing.T) {
 	}
 	for _, tt := range tests {
 		verbs := map[string]func(*netconf.Args) error{
-			"ADD":   func(args *netconf.Args) error { return Add(args, cni.Stream(-1)) },
+			"ADD":   func(args *netconf.Args) error { return Add(args, cni.FDWriter(-1)) },
 			"CHECK": Check,
 		}
 		for verb, run := range verbs {

@@ -150,7 +150,7 @@ func TestAddTellsThatTheBridgeChanges(t *testing.T) {
 	host := harness.NewHost(t)
 	host.Exec("ip", "link", "add", "br0", "type", "bridge")
 	got := host.Run("ADD", "net1", conf(t, m{"bridge": "br0", "mac": "02:00:00:00:00:01", "mtu": 1400})).WantOK()
-	for _, text := range []string{`bridge "br0" took the MAC address 02:00:00:00:00:01`, `bridge "br0" took the MTU 1400`} {
+	for _, text := range []string{"to 02:00:00:00:00:01 for its new port", `bridge "br0" changed its MTU from 1500 to 1400`} {
 		if !strings.Contains(got.Stderr, text) {
 			t.Errorf("standard error does not say %q: %s", text, got.Stderr)
 		}

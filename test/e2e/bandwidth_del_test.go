@@ -203,7 +203,7 @@ func TestAddBandwidthNameTaken(t *testing.T) {
 
 	host.Exec("ip", "link", "add", egress, "type", "bridge")
 	before := host.Snapshot()
-	host.Run("ADD", "net1", config).WantError(codeBandwidth, `limit egress of tap "net1"`, egress, "name already in use")
+	host.Run("ADD", "net1", config).WantError(codeBandwidth, `configure tap "net1": bandwidth, egress: `, egress, "name already in use")
 	host.WantSame(before)
 
 	host.Exec("sh", "-ec", "ip link del "+egress+"; ip link add "+egress+" up type ifb; tc qdisc add dev "+egress+" root tbf rate 1mbit burst 100000 limit 200000")

@@ -91,7 +91,7 @@ func TestCheckBandwidth(t *testing.T) {
 	const (
 		in  = "bandwidth, ingress: expected 6250000 bytes per second, burst of 100000 bytes, queue of 312500 bytes, found "
 		out = "bandwidth, egress: expected 2500000 bytes per second, burst of 100000 bytes, queue of 160000 bytes, found "
-		to  = "bandwidth, index of the egress device that gets the guest's frames: expected 3, found "
+		to  = "bandwidth, egress, device index in the ingress filter: expected 3, found "
 
 		filter = "tc filter del dev net1 ingress; ip link add other up type ifb; tc filter add dev net1 ingress protocol all prio 1 u32 "
 	)
@@ -110,11 +110,11 @@ func TestCheckBandwidth(t *testing.T) {
 		{"egress rate", "tc qdisc replace dev IFB root tbf rate 10mbit burst 50000 limit 160000", []string{out + "1250000 bytes per second"}},
 		{"egress burst", "tc qdisc replace dev IFB root tbf rate 20mbit burst 200000 limit 160000", []string{out}},
 		{"egress queue", "tc qdisc replace dev IFB root tbf rate 20mbit burst 100000 limit 159999", []string{out, "queue of 159999 bytes"}},
-		{"egress device gone", "ip link del IFB", []string{"bandwidth, egress device: expected IFB, found no ifb of that name"}},
+		{"egress device gone", "ip link del IFB", []string{`missing ifb "IFB" (bandwidth, egress)`}},
 		{"egress device down", "ip link set IFB down", []string{"bandwidth, egress device up: expected true, found false"}},
-		{"egress device renamed", "ip link set IFB down; ip link set IFB name other; ip link set other up", []string{"bandwidth, egress device: expected IFB, found no ifb of that name"}},
-		{"egress device another's", "ip link del IFB; ip link add IFB up type bridge", []string{"bandwidth, egress device: expected IFB, found no ifb of that name"}},
-		{"egress device made anew", "ip link del IFB; ip link add IFB up type ifb", []string{"index of the egress device", out + "none"}},
+		{"egress device renamed", "ip link set IFB down; ip link set IFB name other; ip link set other up", []string{`missing ifb "IFB" (bandwidth, egress)`}},
+		{"egress device another's", "ip link del IFB; ip link add IFB up type bridge", []string{`missing ifb "IFB" (bandwidth, egress)`}},
+		{"egress device made anew", "ip link del IFB; ip link add IFB up type ifb", []string{"device index in the ingress filter", out + "none"}},
 		{"ingress qdisc gone", "tc qdisc del dev net1 ingress", []string{to + "0"}},
 		{"filter gone", "tc filter del dev net1 ingress", []string{to + "0"}},
 		{"filter to another device", filter + "match u32 0 0 action mirred egress redirect dev other", []string{to + "4"}},

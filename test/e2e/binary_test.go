@@ -31,12 +31,12 @@ func TestBinaryIntroducesItself(t *testing.T) {
 	if len(lines) != 6 || lines[5] != "" || got.Stdout != "" {
 		t.Fatalf("want five lines on standard error\n%s\nstandard output %q", got.Stderr, got.Stdout)
 	}
-	for i, begin := range []string{"CNI plugin tap ", "CNI protocol versions supported: 0.1.0, ", "Container runtimes run it.", "Try it, as root: ", "    echo "} {
+	for i, begin := range []string{"CNI plugin tap ", "CNI protocol versions supported: 0.1.0, ", "Container runtimes run it.", "Try it as root: ", "    echo "} {
 		if !strings.HasPrefix(lines[i], begin) {
 			t.Errorf("line %d\nwant %s…\ngot  %s", i+1, begin, lines[i])
 		}
 	}
-	try := strings.TrimPrefix(lines[3], "Try it, as root: ") + "\n" + lines[4]
+	try := strings.TrimPrefix(lines[3], "Try it as root: ") + "\n" + lines[4]
 	try = strings.NewReplacer( // a namespace of that name would be the machine's
 		"ip netns add try", ":", "/run/netns/try", host.Pod.Path(),
 		"ip -n try", "nsenter --net="+host.Pod.Path()+" ip", "ip netns del try", ":").Replace(try)

@@ -21,7 +21,7 @@ func TestChainTuning(t *testing.T) {
 		wantText(t, strings.Join(device.Flags, " "), "PROMISC", "ALLMULTI")
 		chain.wantChecked()
 		if !tooOld(version) {
-			wantText(t, chain.stderr.String(), "the MTU was 1400 and is now 1300", "the transmit queue length was 100 and is now 50")
+			wantText(t, chain.stderr.String(), "MTU changed from 1400 to 1300", "txQueueLen changed from 100 to 50")
 		}
 		chain.del()
 	})

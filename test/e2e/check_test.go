@@ -20,7 +20,7 @@ func TestCheckNamesEveryDifference(t *testing.T) {
 		change func(host *harness.Host)
 		says   []string
 	}{
-		{"device gone", sh("ip link del net1"), []string{`expected a device with the alias "tap/vms/container1/net1", found none`}},
+		{"device gone", sh("ip link del net1"), []string{`missing device with alias "tap/vms/container1/net1"`}},
 		{"another device of the name", sh("ip link del net1; ip link add net1 type veth peer name p"), []string{"alias", `kind "veth"`}},
 		{"another tap of the name", sh("ip link del net1; ip tuntap add net1 mode tap"), []string{"alias"}},
 		{"a veth with our alias", sh("ip link del net1; ip link add net1 type veth peer name p; ip link set net1 alias tap/vms/container1/net1"), []string{"kind: expected a tap, found", "veth"}},
@@ -29,14 +29,14 @@ func TestCheckNamesEveryDifference(t *testing.T) {
 		{"down", sh("ip link set net1 down"), []string{"up: expected true, found false"}},
 		{"MAC", sh("ip link set net1 address 02:00:00:00:00:99"), []string{"MAC: expected 02:00:00:00:00:01, found 02:00:00:00:00:99"}},
 		{"bridge", sh("ip link set net1 nomaster"), []string{"bridge"}},
-		{"bridge gone", sh("ip link del br0"), []string{"bridge: expected br0, found no such device"}},
+		{"bridge gone", sh("ip link del br0"), []string{`missing bridge "br0"`}},
 		{"IPv4 address", sh("ip addr del 192.0.2.2/24 dev net1"), []string{"address: expected 192.0.2.2/24"}},
 		{"IPv6 address", sh("ip addr del 2001:db8::2/64 dev net1"), []string{"address: expected 2001:db8::2/64"}},
 		{"prefix length", sh("ip addr del 192.0.2.2/24 dev net1; ip addr add 192.0.2.2/25 dev net1"), []string{"address: expected 192.0.2.2/24", "192.0.2.2/25"}},
-		{"route in a table", sh("ip route del 198.51.100.0/24 table 77"), []string{"route: expected 198.51.100.0/24 table 77"}},
-		{"route in another table", sh("ip route del 198.51.100.0/24 table 77; ip route add 198.51.100.0/24 via 192.0.2.1"), []string{"route: expected 198.51.100.0/24 table 77"}},
-		{"default route", sh("ip -6 route del ::/0"), []string{"route: expected ::/0"}},
-		{"route metric", sh("ip route del 203.0.113.0/24; ip route add 203.0.113.0/24 via 192.0.2.1 metric 5"), []string{"route: expected 203.0.113.0/24", "mtu 1200"}},
+		{"route in a table", sh("ip route del 198.51.100.0/24 table 77"), []string{"missing route 198.51.100.0/24 table 77"}},
+		{"route in another table", sh("ip route del 198.51.100.0/24 table 77; ip route add 198.51.100.0/24 via 192.0.2.1"), []string{"missing route 198.51.100.0/24 table 77"}},
+		{"default route", sh("ip -6 route del ::/0"), []string{"missing route ::/0"}},
+		{"route metric", sh("ip route del 203.0.113.0/24; ip route add 203.0.113.0/24 via 192.0.2.1 metric 5"), []string{"missing route 203.0.113.0/24", "mtu 1200"}},
 		{"several", sh("ip link set net1 down nomaster"), []string{"up: expected true", "bridge"}},
 		{"not persistent", notPersistent, []string{"persistent: expected true, found false"}},
 	} {
@@ -93,7 +93,7 @@ func TestCheckMTUAndQueueLengthAreNotices(t *testing.T) {
 	}
 	host.Exec("ip", "link", "set", "net1", "mtu", "1300", "txqueuelen", "200")
 	got := host.Run("CHECK", "net1", prev).WantOK()
-	for _, text := range []string{"the MTU was 1400 and is now 1300", "the transmit queue length was 100 and is now 200"} {
+	for _, text := range []string{"MTU changed from 1400 to 1300", "txQueueLen changed from 100 to 200"} {
 		if !strings.Contains(got.Stderr, text) {
 			t.Errorf("standard error does not say %q: %s", text, got.Stderr)
 		}

@@ -29,7 +29,7 @@ func TestAddFailureLeavesNothing(t *testing.T) {
 		{"no transmit queue", []m{{"txQueueLen": 0}}, codeConfig, []string{"txQueueLen", "drops every frame"}},
 		{"owner too large", []m{{"owner": 4294967295}}, codeConfig, []string{"owner", "4294967295", "4294967294"}},
 		{"bridge that is not there", []m{{"bridge": "br9"}, hostLocal()}, codeBridge, []string{`bridge "br9"`, "no such bridge"}},
-		{"bridge that is none", []m{{"bridge": "lo"}}, codeBridge, []string{`bridge "lo"`, "the interface of that name is none"}},
+		{"bridge that is none", []m{{"bridge": "lo"}}, codeBridge, []string{`bridge "lo"`, "not a bridge"}},
 		{"bridge with a pattern", []m{{"bridge": "br%d"}}, codeConfig, []string{"bridge", "br%d"}},
 		{"IPAM refuses", []m{fake(m{"fail": m{"ADD": m{"code": 123, "msg": "no more", "details": "buy some"}}})}, 123, []string{`IPAM plugin "fake"`, "ADD", "no more", "buy some"}},
 		{"IPAM dies", []m{fake(m{"exit": m{"ADD": 3}})}, codeIPAM, []string{`IPAM plugin "fake"`, "exit status 3"}},
@@ -89,7 +89,7 @@ func TestAddTakenNameChangesNothing(t *testing.T) {
 	host.Exec("ip", "tuntap", "add", "net1", "mode", "tap")
 	before := host.Snapshot()
 
-	host.Run("ADD", "net1", conf(t, fake())).WantError(codeNameTaken, `create tap "net1"`, host.Pod.Path(), "left as it was")
+	host.Run("ADD", "net1", conf(t, fake())).WantError(codeNameTaken, `create tap "net1"`, host.Pod.Path(), "is unchanged")
 	host.WantSame(before)
 	if calls := host.Verbs(); calls != "" {
 		t.Errorf("IPAM was asked to %s", calls)

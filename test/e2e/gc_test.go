@@ -242,7 +242,7 @@ func TestGCWithIPAMThatHasNone(t *testing.T) {
 	host := newGCHost(t)
 	for _, code := range []int{1, codeEnvironment} {
 		got := host.gc(known(), fake(m{"fail": m{"GC": m{"code": code, "msg": "unknown CNI_COMMAND: GC"}}})).WantOK()
-		wantText(t, got.Stderr, "no garbage was collected there")
+		wantText(t, got.Stderr, "GC left all IPAM reservations")
 	}
 	host.gc(known(), hostLocal()).WantOK()
 }

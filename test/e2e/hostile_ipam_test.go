@@ -344,7 +344,7 @@ func TestHostileIPAMReturnsVeryMuch(t *testing.T) {
 		t.Errorf("CHECK took %v", took)
 	}
 	host.Exec("sh", "-ec", "ip route del 11.0.0.7/32; ip addr del 10.0.7.250/16 dev net1")
-	host.Run("CHECK", "net1", host.WithPrev(config, added)).WantError(codeCheck, "route: expected 11.0.0.7/32", "address: expected 10.0.7.250/16", "more]")
+	host.Run("CHECK", "net1", host.WithPrev(config, added)).WantError(codeCheck, "missing route 11.0.0.7/32", "address: expected 10.0.7.250/16", "more]")
 	host.Run("DEL", "net1", config).WantOK()
 	host.WantSame(before)
 }

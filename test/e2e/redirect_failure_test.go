@@ -15,9 +15,9 @@ func TestRedirectRefusesTheInterface(t *testing.T) {
 		name, ifName, script string
 		says                 []string
 	}{
-		{"none", "eth0", "ip link del eth0", []string{`interface "eth0"`, "no such interface", "a plugin before this one"}},
-		{"lo", "lo", "true", []string{`interface "lo"`, "no Ethernet frames"}},
-		{"tun", "tun0", "ip tuntap add tun0 mode tun", []string{`interface "tun0"`, "no Ethernet frames"}},
+		{"none", "eth0", "ip link del eth0", []string{`interface "eth0"`, "no such interface", "put the plugin that creates"}},
+		{"lo", "lo", "true", []string{`interface "lo"`, "not an Ethernet interface"}},
+		{"tun", "tun0", "ip tuntap add tun0 mode tun", []string{`interface "tun0"`, "not an Ethernet interface"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -42,14 +42,14 @@ func TestRedirectRefusesASecondGuest(t *testing.T) {
 			added := h.add().WantOK()
 			taken := h.look()
 			for _, again := range []harness.Got{h.add(), h.add(m{"tapName": "vm1"})} {
-				again.WantError(codeTakeOver, `take over interface "eth0"`, "this attachment has it already", "two entries of tap")
+				again.WantError(codeTakeOver, `redirect interface "eth0"`, "already redirected by this attachment", "two entries of tap")
 			}
 			for _, second := range []harness.Got{
 				h.Run("ADD", "eth0", redirect(t, m{"name": "second", "tapName": "vm1"})),
 				h.Run("ADD", "eth0", redirect(t, m{"tapName": "vm1"}), "CNI_CONTAINERID=container2"),
 				h.Run("ADD", "tap-eth0", redirect(t)), // whose frames are the guest's
 			} {
-				second.WantError(codeTakeOver, `eth0"`, "taken over already by tap/vms/container1/eth0/:", "DEL the attachment")
+				second.WantError(codeTakeOver, `eth0"`, "already redirected by tap/vms/container1/eth0/:", "DEL the attachment")
 			}
 			if after := h.look(); after != taken {
 				t.Errorf("the second ADD changed something\nbefore:\n%s\nafter:\n%s", taken, after)

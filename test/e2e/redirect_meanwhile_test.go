@@ -33,7 +33,7 @@ func (h *takeover) heldAt(cmd *exec.Cmd, meanwhile func(), only func(*harness.Po
 func TestRedirectAnothersQdiscMadeMeanwhile(t *testing.T) {
 	h := newTakeover(t)
 	got := h.addWhile(func() { h.sh("tc qdisc add dev eth0 clsact") })
-	got.WantError(codeTakeOver, `take over interface "eth0"`, "at the same time", "qdisc clsact", "try again")
+	got.WantError(codeTakeOver, `redirect interface "eth0"`, "modified concurrently by another process", "qdisc clsact", "try again")
 	wantText(t, h.sh("tc qdisc"), "qdisc clsact ffff: dev eth0")
 	h.sh("tc qdisc del dev eth0 clsact")
 	h.wantAsBefore()
@@ -50,7 +50,7 @@ func TestRedirectBesideItselfOneWins(t *testing.T) {
 			second := redirect(t, m{"tapName": "vm1"})
 			added := h.addWhile(func() {
 				for _, env := range []string{"CNI_CONTAINERID=container1", "CNI_CONTAINERID=container2"} {
-					h.Run("ADD", "eth0", second, env).WantError(codeTakeOver, `interface "eth0"`, "at the same time", "try again")
+					h.Run("ADD", "eth0", second, env).WantError(codeTakeOver, `interface "eth0"`, "modified concurrently by another process", "try again")
 				}
 			}).WantOK()
 			h.check(added).WantOK()
@@ -64,7 +64,7 @@ func TestRedirectBesideItselfOneWins(t *testing.T) {
 // A filter that leads to a tap that is gone would leave a dead interface.
 func TestRedirectTapDeletedMeanwhile(t *testing.T) {
 	h := newTakeover(t)
-	h.addWhile(func() { h.sh("ip link del tap-eth0") }).WantError(codeTakeOver, `take over interface "eth0"`, "not found")
+	h.addWhile(func() { h.sh("ip link del tap-eth0") }).WantError(codeTakeOver, `redirect interface "eth0"`, "not found")
 	h.wantAsBefore()
 	h.wantAnswers(true)
 }

@@ -107,7 +107,7 @@ func TestRedirectAnothersIngressIsRefused(t *testing.T) {
 	h.sh("tc qdisc add dev eth0 ingress")
 	h.Must(h.rejectsIPv6(harness.Hook{}))
 	h.before = h.look()
-	h.add().WantError(codeTakeOver, `interface "eth0"`, "qdisc ingress", "may use clsact instead")
+	h.add().WantError(codeTakeOver, `interface "eth0"`, "qdisc ingress", "replace the qdisc ingress by clsact")
 	h.wantAsBefore()
 	h.wantOnlyIPv4()
 	h.del().WantOK()

@@ -39,7 +39,7 @@ func TestRoutesOfOneDestinationAreMultipath(t *testing.T) {
 	}
 	host.Run("CHECK", "net1", host.WithPrev(config, added)).WantOK()
 	host.Exec("sh", "-ec", "ip route replace 198.51.0.0/16 via 192.0.2.7")
-	host.Run("CHECK", "net1", host.WithPrev(config, added)).WantError(codeCheck, "route: expected 198.51.0.0/16 via 192.0.2.8")
+	host.Run("CHECK", "net1", host.WithPrev(config, added)).WantError(codeCheck, "missing route 198.51.0.0/16 via 192.0.2.8")
 }
 
 func gateway(t *testing.T, host *harness.Host, to string) string {

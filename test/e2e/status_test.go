@@ -86,7 +86,7 @@ func TestStatusWithoutRoomForATrial(t *testing.T) {
 	host := harness.NewHost(t)
 	cmd := host.Command("STATUS", "", conf(t, fake()))
 	got := host.Finish(under(cmd, "echo 0 >/proc/sys/user/max_net_namespaces", "-U", "-r")).WantOK()
-	wantText(t, got.Stderr, "STATUS saw no more than the driver")
+	wantText(t, got.Stderr, "STATUS could not create a trial namespace")
 	if verbs := host.Verbs(); verbs != "STATUS" {
 		t.Errorf("IPAM was asked to %s", verbs)
 	}

@@ -223,7 +223,7 @@ func TestAddVLANsToABridgeThatDoesNotFilter(t *testing.T) {
 			host := harness.NewHost(t)
 			host.Exec("ip", "link", "add", "br0", "address", "02:00:00:00:00:bb", "type", "bridge")
 			before := host.Snapshot()
-			host.Run("ADD", "net1", conf(t, keys, m{"bridge": "br0"}, fake())).WantError(codeBridge, `bridge "br0"`, "filters VLANs", filterCommand, filterKernel)
+			host.Run("ADD", "net1", conf(t, keys, m{"bridge": "br0"}, fake())).WantError(codeBridge, `bridge "br0"`, "a bridge with VLAN filtering", filterCommand, filterKernel)
 			host.WantSame(before)
 			if verbs := host.Verbs(); verbs != "" {
 				t.Errorf("IPAM was asked to %s", verbs)

@@ -1,0 +1,70 @@
+package feature
+
+import (
+	"net"
+
+	"tap/internal/netconf"
+	"tap/internal/netns"
+	"tap/internal/plan"
+)
+
+// Differences compares the attachment in the kernel with the configuration and with prevResult, the final
+// result of the chain. It only reads, by netlink: attaching to the tap would change its SELinux label.
+func Differences(conf *netconf.Config, sandbox *netns.Sandbox) ([]plan.Difference, error) {
+	a := newAttachment(conf, sandbox, All())
+	defer a.Close()
+	var d []plan.Difference
+	err := a.runInNetns(func() error {
+		if err := a.inspect(findStep, planStep); err != nil {
+			return err
+		}
+		seen, err := a.observe()
+		if err == nil {
+			d = a.compare(seen)
+		}
+		return err
+	})
+	return d, deviceKind.Wrap(err)
+}
+
+// compare is pure: observe has read all that it needs.
+func (a *Attachment) compare(seen *plan.Observed) []plan.Difference {
+	index := a.planPrevResult()
+	d := plan.Diff(a.Want, seen)
+	tap, prev := seen.Devices[plan.Tap], a.Conf.PrevResult
+	if tap == nil || !tap.IsTap() {
+		return d
+	}
+	if index < 0 {
+		return append(d, plan.Missing("entry of prevResult: interface %q in %s", a.Conf.Tap.Name, a.Conf.Netns))
+	}
+	mac := prev.Interfaces[index].Mac
+	if _, err := net.ParseMAC(mac); err != nil { // the plan ignores it
+		d = append(d, plan.Difference{What: "MAC", Expected: mac, Found: tap.MAC.String()})
+	}
+	d = append(d, compareAddresses(prev, index, seen.Addresses)...)
+	return append(d, compareRoutes(prev, index, tap.Index, seen.Routes)...)
+}
+
+// planPrevResult puts into the plan what prevResult recorded, and returns the index of its entry for the tap;
+// -1 if missing.
+func (a *Attachment) planPrevResult() int {
+	conf := a.Conf
+	index := conf.Listed(conf.Tap.Name)
+	if index >= 0 {
+		entry, tap := conf.PrevResult.Interfaces[index], a.Want.Device(plan.Tap)
+		mtu := entry.Mtu
+		if tap.MTUFrom != "" {
+			mtu = 0 // the MTU of the other device counts
+		}
+		tap.UseRecorded(entry.Mac, mtu)
+	}
+	if iface := a.Want.Devices[plan.Interface]; iface != nil {
+		for _, entry := range conf.PrevResult.Interfaces {
+			if entry.Sandbox == conf.ContainerID && entry.Name == conf.Tap.Name { // the guest's interface
+				iface.UseRecorded(entry.Mac, entry.Mtu)
+			}
+		}
+	}
+	return index
+}

@@ -1,0 +1,63 @@
+package feature
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"tap/internal/netdev"
+	"tap/internal/plan"
+)
+
+// Configure applies the plan to the tap and the egress device, and brings both up. It loads the programs for
+// the pod's interface, so that a kernel that rejects them does so before the commit.
+func (a *Attachment) Configure() error {
+	if err := a.configure(); err != nil {
+		return fmt.Errorf("configure tap %q: %w", a.Conf.Tap.Name, err)
+	}
+	return nil
+}
+
+// configure sets the alias of the tap before it creates the egress device, so that a concurrent GC can tell
+// to which attachment that device belongs.
+func (a *Attachment) configure() error {
+	tap, index := a.Want.Device(plan.Tap), a.Tap().Index
+	set := a.Conn.Configure
+	if tap.NoLinkLocal {
+		set = a.Conn.Prepare
+	}
+	a.Undo.Push(func(context.Context) error { return ignoreMissing(a.Conn.Down(index)) })
+	if err := set(index, tap.Settings); err != nil {
+		return tap.By.Kind.Wrap(portError(a.nameRejected(err)))
+	}
+	if egress := a.Want.Devices[plan.Egress]; egress != nil {
+		if err := a.addEgress(egress); err != nil {
+			return egress.By.Kind.Wrap(fmt.Errorf("%s: %w", egress.By.Key, err))
+		}
+	}
+	if err := a.addTC(plan.Tap); err != nil {
+		return err
+	}
+	if tap.NoLinkLocal {
+		if err := a.Conn.UpWithoutAddress(index); err != nil {
+			return tap.By.Kind.Wrap(err)
+		}
+	}
+	return a.loadInterfaceHooks()
+}
+
+// nameRejected adds to the error of a request with several settings the setting that the kernel rejected.
+func (a *Attachment) nameRejected(err error) error {
+	var several *netdev.SettingsError
+	if !errors.As(err, &several) {
+		return err
+	}
+	link, readErr := a.Conn.LinkByIndex(a.Tap().Index)
+	if readErr != nil {
+		return err // the device was deleted, which err says
+	}
+	for _, d := range plan.Settings(a.Want.Device(plan.Tap), link) {
+		return fmt.Errorf("set %s %s: %w", d.Key, d.Expected, err)
+	}
+	return fmt.Errorf("set link up: %w", err)
+}
