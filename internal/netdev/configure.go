@@ -23,7 +23,10 @@ type Settings struct {
 }
 
 // SettingsError is that of a request with several settings, of which the kernel refused one.
-type SettingsError struct{ Err error }
+type SettingsError struct {
+	Up  bool // the request was to bring the device up as well
+	Err error
+}
 
 func (e *SettingsError) Error() string { return e.Err.Error() }
 func (e *SettingsError) Unwrap() error { return e.Err }
@@ -41,7 +44,7 @@ func (c *Conn) Configure(index int, s Settings) error {
 		return c.configurePort(index, s)
 	}
 	if err := c.setLink(index, s.flags()|unix.IFF_UP, s.attributes()...); err != nil {
-		return &SettingsError{err}
+		return &SettingsError{Up: true, Err: err}
 	}
 	return nil
 }
@@ -49,7 +52,7 @@ func (c *Conn) Configure(index int, s Settings) error {
 // Prepare is Configure without bringing the device up, and without what is set then.
 func (c *Conn) Prepare(index int, s Settings) error {
 	if err := c.setLink(index, s.flags(), s.attributes()...); err != nil {
-		return &SettingsError{err}
+		return &SettingsError{Err: err}
 	}
 	return nil
 }

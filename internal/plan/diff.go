@@ -96,10 +96,20 @@ var settings = []setting{
 	{"MAC", "mac", func(d *Device) bool { return d.MAC != nil }, func(d *Device) any { return d.MAC.String() }, func(l *netdev.Link) any { return l.MAC.String() }},
 	{"MTU", "mtu", func(d *Device) bool { return d.MTU != 0 }, func(d *Device) any { return d.MTU }, func(l *netdev.Link) any { return l.MTU }},
 	{"alias", "alias", func(d *Device) bool { return d.Alias != "" }, func(d *Device) any { return d.Alias }, func(l *netdev.Link) any { return l.Alias }},
-	{"promiscMode", "promiscMode", func(d *Device) bool { return d.Promisc }, func(d *Device) any { return true }, func(l *netdev.Link) any { return l.Promisc }},
-	{"allmulti", "allmulti", func(d *Device) bool { return d.AllMulti }, func(d *Device) any { return true }, func(l *netdev.Link) any { return l.AllMulti }},
+	{"up", "link", func(d *Device) bool { return d.up }, always("up"), func(l *netdev.Link) any { return upText(l.Up) }},
+	{"promiscMode", "promiscMode", func(d *Device) bool { return d.Promisc }, always(true), func(l *netdev.Link) any { return l.Promisc }},
+	{"allmulti", "allmulti", func(d *Device) bool { return d.AllMulti }, always(true), func(l *netdev.Link) any { return l.AllMulti }},
 	{"master", "master", func(d *Device) bool { return d.Master != 0 }, func(d *Device) any { return d.Master }, func(l *netdev.Link) any { return l.Master }},
 	{"txQueueLen", "txQueueLen", func(d *Device) bool { return d.TxQueueLen != 0 }, func(d *Device) any { return d.TxQueueLen }, func(l *netdev.Link) any { return l.TxQueueLen }},
+}
+
+func always(value any) func(*Device) any { return func(*Device) any { return value } }
+
+func upText(up bool) string {
+	if up {
+		return "up"
+	}
+	return "down"
 }
 
 // Settings compares what one request sets.
@@ -120,6 +130,18 @@ func Settings(want *Device, found *netdev.Link) []Difference {
 		}
 	}
 	return d.list
+}
+
+// Unapplied names the first setting of a failed request that the device does not have, with
+// its value. up reports whether the request was to bring the device up as well. If the device
+// has all settings, the kernel refused arp_notify, which is applied last and not read back.
+func Unapplied(want *Device, up bool, found *netdev.Link) string {
+	requested := *want
+	requested.up = up
+	for _, d := range Settings(&requested, found) {
+		return d.Key + " " + d.Expected
+	}
+	return "arp_notify"
 }
 
 func (d *differences) port(want *Desired, seen *Observed) {

@@ -43,6 +43,7 @@ type Device struct {
 	Silent     bool   // it gets no address of its own when it comes up
 	TC         TC
 	By         Need
+	up         bool // the request that applies the settings brings it up
 
 	// Of a tap.
 	MultiQueue   bool
