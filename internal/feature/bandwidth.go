@@ -1,6 +1,7 @@
 package feature
 
 import (
+	"errors"
 	"fmt"
 
 	"tap/internal/cni"
@@ -11,7 +12,10 @@ import (
 
 const egressKind = "ifb"
 
-var limitFault = cni.Kind{Code: cni.CodeBandwidth, Advice: "limits need the kernel's modules sch_tbf, and for egress ifb, sch_ingress, cls_u32 and act_mirred (modprobe loads them)"}
+var (
+	limitFault   = cni.Kind{Code: cni.CodeBandwidth, Advice: "limits need the kernel's modules sch_tbf, and for egress ifb, sch_ingress, cls_u32 and act_mirred (modprobe loads them)"}
+	limitedFault = cni.Kind{Code: cni.CodeBandwidth, Advice: "bandwidth.egressRate of a tap with redirect is the interface's root qdisc: leave the limit to whoever made the one that is there"}
+)
 
 // newBandwidth bounds what passes the tap. What goes to the guest leaves through the tap,
 // whose root qdisc is part of it. What comes from the guest is received, which no qdisc
@@ -43,10 +47,11 @@ func planBandwidth(a *Attachment, want *plan.Desired) error {
 		}
 	}
 	outlet := want.Device(want.Outlet)
-	if err := outlet.TC.SetRoot(plan.Root{Limit: inBytes(asked.Egress)}, by); err != nil {
-		return fmt.Errorf("interface %q: %w", outlet.Name, err)
+	err := outlet.TC.SetRoot(plan.Root{Limit: inBytes(asked.Egress)}, by)
+	if errors.Is(err, plan.ErrQueued) {
+		return limitedFault.Of(fmt.Errorf("interface %q: %w", outlet.Name, err))
 	}
-	return nil
+	return err
 }
 
 // inBytes is a limit as tc counts.

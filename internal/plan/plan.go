@@ -3,6 +3,7 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 
 	"tap/internal/bpf"
@@ -99,11 +100,13 @@ type Hook struct {
 	By     Need
 }
 
+// ErrQueued is in the chain if the device already has a root qdisc that another program made.
+var ErrQueued = errors.New("somebody else queues what it sends")
+
 // SetRoot asks for a root qdisc. A default one gives way.
 func (t *TC) SetRoot(r Root, by Need) error {
 	if t.Queued != "" {
-		return cni.Kind{Code: by.Kind.Code, Advice: by.Key + " is the root qdisc of the interface: leave the limit to whoever made the one that is there"}.
-			Override(fmt.Errorf("%s: somebody else queues what it sends: qdisc %s", by.Key, t.Queued))
+		return fmt.Errorf("%w: qdisc %s", ErrQueued, t.Queued)
 	}
 	if t.Root.Default {
 		t.Root = Root{}
