@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"net"
 
+	current "github.com/containernetworking/cni/pkg/types/100"
+
+	"tap/internal/cni"
 	"tap/internal/netconf"
 	"tap/internal/netdev"
 	"tap/internal/netns"
@@ -57,6 +60,7 @@ func (a *Attachment) compare(seen *plan.Observed) []plan.Difference {
 	if entry := a.Conf.PrevResult.Interfaces[ours]; !isMAC(entry.Mac) {
 		d = append(d, plan.Difference{What: "MAC", Expected: entry.Mac, Found: tap.MAC.String()})
 	}
+	d = append(d, a.compareGuestMAC(seen)...)
 	d = append(d, compareAddresses(a.Conf.PrevResult, ours, seen.Addresses)...)
 	return append(d, compareRoutes(a.Conf.PrevResult, ours, tap.Index, seen.Routes)...)
 }
@@ -78,13 +82,37 @@ func (a *Attachment) recorded() int {
 		}
 	}
 	if iface := a.Want.Devices[plan.Interface]; iface != nil {
-		for _, entry := range conf.PrevResult.Interfaces {
-			if entry.Sandbox == conf.ContainerID && entry.Name == conf.Tap.Name { // the guest's
-				iface.Recorded(entry.Mac, entry.Mtu)
-			}
+		for _, entry := range a.guestEntries() {
+			iface.Recorded(entry.Mac, entry.Mtu)
 		}
 	}
 	return ours
+}
+
+// guestEntries returns the entries of prevResult for the interface inside the guest.
+func (a *Attachment) guestEntries() []*current.Interface {
+	var list []*current.Interface
+	for _, entry := range a.Conf.PrevResult.Interfaces {
+		if entry.Sandbox == a.Conf.ContainerID && entry.Name == a.Conf.Tap.Name {
+			list = append(list, entry)
+		}
+	}
+	return list
+}
+
+// compareGuestMAC reports a recorded MAC address of the guest that cannot be parsed.
+func (a *Attachment) compareGuestMAC(seen *plan.Observed) []plan.Difference {
+	iface := seen.Devices[plan.Interface]
+	if iface == nil {
+		return nil
+	}
+	var d []plan.Difference
+	for _, entry := range a.guestEntries() {
+		if !isMAC(entry.Mac) {
+			d = append(d, plan.Difference{What: fmt.Sprintf("MAC of %q, which the guest bears", iface.Name), Expected: entry.Mac, Found: iface.MAC.String()})
+		}
+	}
+	return d
 }
 
 // observe reads what the plan is about.
@@ -142,18 +170,15 @@ func (a *Attachment) state(ref plan.Ref) (*plan.State, error) {
 			return nil, err
 		}
 	}
-	if want.TC.Root != (plan.Root{}) {
+	switch root := want.TC.Root; {
+	case root == (plan.Root{}):
+	case root.NoQueue:
+		if s.Root, err = a.rootQdisc(s.Index); err != nil {
+			return nil, want.TC.RootBy().Kind.Of(err)
+		}
+	default:
 		if s.Bucket, err = a.Conn.SendingLimit(s.Index); err != nil {
-			return nil, err
-		}
-		qdiscs, err := a.Conn.Qdiscs()
-		if err != nil {
-			return nil, err
-		}
-		for _, q := range qdiscs {
-			if q.Device == s.Index && q.IsRoot() {
-				s.Root = q.Kind
-			}
+			return nil, readFault(ref, want).Of(err)
 		}
 	}
 	if len(want.TC.Hooks) == 0 || a.missing(want.TC) {
@@ -163,6 +188,30 @@ func (a *Attachment) state(ref plan.Ref) (*plan.State, error) {
 		return nil, want.TC.Hooks[0].By.Kind.Of(err)
 	}
 	return s, a.tag(&want.TC)
+}
+
+// readFault returns the kind of an error that occurs when the limit of a device is read. The
+// devices that ADD made are part of the tap; the interface is the business of another need.
+func readFault(ref plan.Ref, want *plan.Device) cni.Kind {
+	if ref == plan.Interface {
+		return want.By.Kind
+	}
+	return deviceFault
+}
+
+// rootQdisc returns the kind of the root qdisc of a device, or "" if the kernel lists none.
+func (a *Attachment) rootQdisc(index int) (string, error) {
+	qdiscs, err := a.Conn.Qdiscs()
+	if err != nil {
+		return "", err
+	}
+	kind := ""
+	for _, q := range qdiscs {
+		if q.Device == index && q.IsRoot() {
+			kind = q.Kind
+		}
+	}
+	return kind, nil
 }
 
 func (a *Attachment) missing(tc plan.TC) bool {
