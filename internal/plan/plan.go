@@ -27,7 +27,6 @@ type Desired struct {
 	Devices map[Ref]*Device
 	Master  *netdev.Link // the bridge whose port the tap becomes; nil: none asked for, or not there
 	Outlet  Ref          // whose root queue the guest's frames pass; None: no device has been chosen
-	Outlive bool         // death before the commit would leave something behind
 }
 
 // Shared says whether others could attach to the tap before its owner was set: only a
@@ -139,8 +138,10 @@ func (t *TC) AddHooks(hooks ...Hook) error {
 	return nil
 }
 
-// RootBy and MirrorBy are on whose behalf.
-func (t *TC) RootBy() Need   { return t.rootBy }
+// RootBy returns the need that asked for the root qdisc.
+func (t *TC) RootBy() Need { return t.rootBy }
+
+// MirrorBy returns the need that asked for the qdisc ingress.
 func (t *TC) MirrorBy() Need { return t.mirrorBy }
 
 func conflict(what string, a, b Need) error {
