@@ -9,6 +9,7 @@ import (
 	"tap/internal/cni"
 	"tap/internal/feature"
 	"tap/internal/netconf"
+	"tap/internal/plan"
 )
 
 var errDifferences = cni.Kind{Code: cni.CodeCheck, Advice: "delete the attachment and add it again, or find out who changed it"}.New("not as it was made")
@@ -46,16 +47,21 @@ func checkDevice(conf *netconf.Config) error {
 	if err != nil {
 		return err
 	}
+	return report(conf.Tap.Name, differences)
+}
+
+// report returns the differences as one error. A mild difference becomes a notice.
+func report(tap string, differences []plan.Difference) error {
 	var texts []string
 	for _, d := range differences {
 		if d.Mild {
-			cni.Notice("tap %q: the %s was %s and is now %s", conf.Tap.Name, map[string]string{"MTU": "MTU", "txQueueLen": "transmit queue length"}[d.What], d.Expected, d.Found)
+			cni.Notice("tap %q: the %s was %s and is now %s", tap, map[string]string{"MTU": "MTU", "txQueueLen": "transmit queue length"}[d.What], d.Expected, d.Found)
 			continue
 		}
 		texts = append(texts, d.String())
 	}
 	if len(texts) > 0 {
-		return fmt.Errorf("tap %q is %w: %s", conf.Tap.Name, errDifferences, strings.Join(texts, "; "))
+		return fmt.Errorf("tap %q is %w: %s", tap, errDifferences, strings.Join(texts, "; "))
 	}
 	return nil
 }
