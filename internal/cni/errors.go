@@ -37,8 +37,10 @@ type Error struct {
 	Err    error
 }
 
-func (e *Error) Error() string       { return e.Err.Error() }
-func (e *Error) Unwrap() error       { return e.Err }
+func (e *Error) Error() string { return e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
+
+// CNI returns the code and the advice.
 func (e *Error) CNI() (uint, string) { return e.Code, e.Advice }
 
 // Kind is a code with its advice: what a step is about.
@@ -71,11 +73,11 @@ func Render(err error) *types.Error {
 	if err == nil {
 		return nil
 	}
+	code, advice := unforeseen.Code, unforeseen.Advice
 	var f Fault
-	if !errors.As(err, &f) {
-		f = unforeseen.Override(err).(*Error)
+	if errors.As(err, &f) {
+		code, advice = f.CNI()
 	}
-	code, advice := f.CNI()
 	// errors.Join puts each of its errors on a line; a runtime's log has one.
 	return types.NewError(code, strings.ReplaceAll(err.Error(), "\n", "; "), advice)
 }

@@ -44,7 +44,7 @@ func Main(build string, verbs Verbs) error {
 	if errors.Is(err, ErrPending) {
 		// The result may still be on its way, and must not be followed by an error
 		// object: it dies with us.
-		Notice("%v", err)
+		Notice("%v", Render(err))
 		return err
 	}
 	signal.Reset() // everything is undone: if nobody takes the error, a signal may kill

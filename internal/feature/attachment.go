@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/containernetworking/cni/pkg/types"
 	"golang.org/x/sys/unix"
 
 	"tap/internal/cni"
@@ -20,9 +21,9 @@ import (
 
 var (
 	deviceFault = cni.Kind{Code: cni.CodeDevice, Advice: "tap needs CAP_NET_ADMIN, /dev/net/tun (modprobe tun) and a kernel that takes the values of the configuration"}
-	netnsFault  = cni.Kind{Code: 8, Advice: "CNI_NETNS must lead to a network namespace that exists, such as /run/netns/NAME or /proc/PID/ns/net"}
-	enterFault  = cni.Kind{Code: 8, Advice: "entering a namespace needs CAP_SYS_ADMIN in the user namespace that owns it, and a free descriptor"}
-	ownFault    = cni.Kind{Code: 8, Advice: "CNI_NETNS must name the container's network namespace; CNI_NETNS_OVERRIDE=1 allows the plugin's own"}
+	netnsFault  = cni.Kind{Code: types.ErrInvalidNetNS, Advice: "CNI_NETNS must lead to a network namespace that exists, such as /run/netns/NAME or /proc/PID/ns/net"}
+	enterFault  = cni.Kind{Code: types.ErrInvalidNetNS, Advice: "entering a namespace needs CAP_SYS_ADMIN in the user namespace that owns it, and a free descriptor"}
+	ownFault    = cni.Kind{Code: types.ErrInvalidNetNS, Advice: "CNI_NETNS must name the container's network namespace; CNI_NETNS_OVERRIDE=1 allows the plugin's own"}
 )
 
 // Attachment is an attachment in the making: until Persist it lives as long as its file.
