@@ -141,8 +141,8 @@ func (a *Attachment) observe() (*plan.Observed, error) {
 			seen.Master = link.Name
 		}
 	}
-	for ref := range a.Want.Devices {
-		if a.Found[ref] == nil {
+	for _, ref := range []plan.Ref{plan.Interface, plan.Tap, plan.Egress} {
+		if a.Want.Devices[ref] == nil || a.Found[ref] == nil {
 			continue
 		}
 		if seen.Devices[ref], err = a.state(ref); err != nil {
