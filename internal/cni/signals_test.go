@@ -18,6 +18,13 @@ func sendTerm(t *testing.T) {
 	}
 }
 
+// resetSignals puts back what signals do by default. signal.Reset alone leaves them marked as
+// ignored.
+func resetSignals() {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	signal.Reset()
+}
+
 func TestInterruptedWithoutSignal(t *testing.T) {
 	if err := Interrupted(NewSignals().Context); err != nil {
 		t.Errorf("Interrupted\nwant no error\ngot  %v", err)
@@ -25,14 +32,14 @@ func TestInterruptedWithoutSignal(t *testing.T) {
 }
 
 func TestCatchEndsTheContext(t *testing.T) {
-	defer signal.Reset()
+	t.Cleanup(resetSignals)
 	for name, prepare := range map[string]func(*Signals){
 		"caught":                   (*Signals).Catch,
 		"caught twice":             func(s *Signals) { s.Catch(); s.Catch() },
 		"ignored, and then caught": func(s *Signals) { s.Ignore(); s.Catch() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			signal.Reset()
+			resetSignals()
 			s := NewSignals()
 			prepare(s)
 			sendTerm(t)
@@ -50,7 +57,7 @@ func TestCatchEndsTheContext(t *testing.T) {
 }
 
 func TestIgnore(t *testing.T) {
-	defer signal.Reset()
+	t.Cleanup(resetSignals)
 	s := NewSignals()
 	s.Ignore()
 	sendTerm(t) // would end the process
@@ -66,7 +73,7 @@ func TestIgnore(t *testing.T) {
 
 // A signal that is ignored already, as by nohup(1), stays so.
 func TestCatchLeavesIgnoredSignals(t *testing.T) {
-	defer signal.Reset()
+	t.Cleanup(resetSignals)
 	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	s := NewSignals()
 	s.Catch()
