@@ -37,8 +37,10 @@ type Error struct {
 	Err    error
 }
 
-func (e *Error) Error() string       { return e.Err.Error() }
-func (e *Error) Unwrap() error       { return e.Err }
+func (e *Error) Error() string { return e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
+
+// CNI returns the code and the advice.
 func (e *Error) CNI() (uint, string) { return e.Code, e.Advice }
 
 // Kind is a CNI error code and the advice for it.
@@ -75,11 +77,11 @@ func Render(err error) *types.Error {
 	if err == nil {
 		return nil
 	}
+	code, advice := unknownKind.Code, unknownKind.Advice
 	var coded CodedError
-	if !errors.As(err, &coded) {
-		coded = unknownKind.Override(err).(*Error)
+	if errors.As(err, &coded) {
+		code, advice = coded.CNI()
 	}
-	code, advice := coded.CNI()
 	// errors.Join puts each error on a line of its own; a runtime logs one line.
 	return types.NewError(code, strings.ReplaceAll(err.Error(), "\n", "; "), advice)
 }

@@ -44,7 +44,7 @@ func Main(build string, verbs Verbs) error {
 	if errors.Is(err, ErrPending) {
 		// The runtime may still read the result, which must not be followed by an error object. What is not
 		// written yet is lost when the process exits.
-		Notice("%v", err)
+		Notice("%v", Render(err))
 		return err
 	}
 	signal.Reset() // the undo is complete: a signal may end a write of the error that has no reader

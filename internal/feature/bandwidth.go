@@ -1,6 +1,7 @@
 package feature
 
 import (
+	"errors"
 	"fmt"
 
 	"tap/internal/cni"
@@ -11,8 +12,12 @@ import (
 
 const egressKind = "ifb"
 
-var bandwidthKind = cni.Kind{Code: cni.CodeBandwidth, Advice: "limits need the kernel modules sch_tbf and, for egress, " +
-	"ifb, sch_ingress, cls_u32 and act_mirred (modprobe loads them)"}
+var (
+	bandwidthKind = cni.Kind{Code: cni.CodeBandwidth, Advice: "limits need the kernel modules sch_tbf and, for egress, " +
+		"ifb, sch_ingress, cls_u32 and act_mirred (modprobe loads them)"}
+	foreignRootKind = bandwidthKind.With("with redirect, bandwidth.egressRate needs the root qdisc of the interface: " +
+		"remove the key, and set the limit in the existing qdisc")
+)
 
 // newBandwidth returns the feature that limits the bandwidth of the guest. The tap sends the ingress traffic
 // of the guest, so its root qdisc limits it. The tap receives the egress traffic, and no qdisc delays
@@ -46,10 +51,11 @@ func planBandwidth(a *Attachment) error {
 		}
 	}
 	outlet := want.Device(want.Outlet)
-	if err := outlet.TC.SetRoot(plan.Root{Limit: inBytes(asked.Egress)}, by); err != nil {
-		return fmt.Errorf("interface %q: %w", outlet.Name, err)
+	err := outlet.TC.SetRoot(plan.Root{Limit: inBytes(asked.Egress)}, by)
+	if errors.Is(err, plan.ErrForeignRoot) {
+		return foreignRootKind.Wrap(fmt.Errorf("%s: interface %q: %w", by.Key, outlet.Name, err))
 	}
-	return nil
+	return err
 }
 
 // inBytes converts a limit from bits to bytes, the unit that tc uses.

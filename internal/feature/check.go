@@ -1,7 +1,10 @@
 package feature
 
 import (
+	"fmt"
 	"net"
+
+	current "github.com/containernetworking/cni/pkg/types/100"
 
 	"tap/internal/netconf"
 	"tap/internal/netns"
@@ -42,6 +45,7 @@ func (a *Attachment) compare(seen *plan.Observed) []plan.Difference {
 	if _, err := net.ParseMAC(mac); err != nil { // the plan ignores it
 		d = append(d, plan.Difference{What: "MAC", Expected: mac, Found: tap.MAC.String()})
 	}
+	d = append(d, a.compareGuestMAC(seen)...)
 	d = append(d, compareAddresses(prev, index, seen.Addresses)...)
 	return append(d, compareRoutes(prev, index, tap.Index, seen.Routes)...)
 }
@@ -60,11 +64,35 @@ func (a *Attachment) planPrevResult() int {
 		tap.UseRecorded(entry.Mac, mtu)
 	}
 	if iface := a.Want.Devices[plan.Interface]; iface != nil {
-		for _, entry := range conf.PrevResult.Interfaces {
-			if entry.Sandbox == conf.ContainerID && entry.Name == conf.Tap.Name { // the guest's interface
-				iface.UseRecorded(entry.Mac, entry.Mtu)
-			}
+		for _, entry := range a.guestEntries() {
+			iface.UseRecorded(entry.Mac, entry.Mtu)
 		}
 	}
 	return index
+}
+
+// guestEntries returns the entries of prevResult for the interface inside the guest.
+func (a *Attachment) guestEntries() []*current.Interface {
+	var list []*current.Interface
+	for _, entry := range a.Conf.PrevResult.Interfaces {
+		if entry.Sandbox == a.Conf.ContainerID && entry.Name == a.Conf.Tap.Name {
+			list = append(list, entry)
+		}
+	}
+	return list
+}
+
+// compareGuestMAC reports a recorded MAC address of the guest that cannot be parsed. The plan ignores it.
+func (a *Attachment) compareGuestMAC(seen *plan.Observed) []plan.Difference {
+	iface := seen.Devices[plan.Interface]
+	if iface == nil {
+		return nil
+	}
+	var d []plan.Difference
+	for _, entry := range a.guestEntries() {
+		if _, err := net.ParseMAC(entry.Mac); err != nil {
+			d = append(d, plan.Difference{What: fmt.Sprintf("MAC of %q", iface.Name), Expected: entry.Mac, Found: iface.MAC.String()})
+		}
+	}
+	return d
 }

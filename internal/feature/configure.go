@@ -56,8 +56,5 @@ func (a *Attachment) nameRejected(err error) error {
 	if readErr != nil {
 		return err // the device was deleted, which err says
 	}
-	for _, d := range plan.Settings(a.Want.Device(plan.Tap), link) {
-		return fmt.Errorf("set %s %s: %w", d.Key, d.Expected, err)
-	}
-	return fmt.Errorf("set link up: %w", err)
+	return fmt.Errorf("set %s: %w", plan.Unapplied(a.Want.Device(plan.Tap), several.Up, link), err)
 }

@@ -3,6 +3,7 @@ package feature
 import (
 	"slices"
 
+	"tap/internal/cni"
 	"tap/internal/plan"
 )
 
@@ -32,8 +33,8 @@ func (a *Attachment) observe() (*plan.Observed, error) {
 			seen.Master = link.Name
 		}
 	}
-	for role := range a.Want.Devices {
-		if a.Found[role] == nil {
+	for _, role := range []plan.Role{plan.Interface, plan.Tap, plan.Egress} {
+		if a.Want.Devices[role] == nil || a.Found[role] == nil {
 			continue
 		}
 		if seen.Devices[role], err = a.readState(role); err != nil {
@@ -61,18 +62,15 @@ func (a *Attachment) readState(role plan.Role) (*plan.State, error) {
 			return nil, err
 		}
 	}
-	if want.TC.Root != (plan.Root{}) {
+	switch root := want.TC.Root; {
+	case root == (plan.Root{}):
+	case root.NoQueue:
+		if s.Root, err = a.rootQdisc(s.Index); err != nil {
+			return nil, want.TC.RootBy.Kind.Wrap(err)
+		}
+	default:
 		if s.Bucket, err = a.Conn.TBF(s.Index); err != nil {
-			return nil, err
-		}
-		qdiscs, err := a.Conn.Qdiscs()
-		if err != nil {
-			return nil, err
-		}
-		for _, q := range qdiscs {
-			if q.Device == s.Index && q.IsRoot() {
-				s.Root = q.Kind
-			}
+			return nil, readKind(role, want).Wrap(err)
 		}
 	}
 	lacksDevice := func(hook plan.Hook) bool { return a.Found[hook.Device] == nil }
@@ -83,6 +81,30 @@ func (a *Attachment) readState(role plan.Role) (*plan.State, error) {
 		return nil, want.TC.Hooks[0].By.Kind.Wrap(err)
 	}
 	return s, a.loadTags(&want.TC)
+}
+
+// readKind returns the kind of an error while the limit of a device is read. ADD made the tap and the egress device, so an error there
+// concerns the tap. The pod's interface concerns the feature that needs it.
+func readKind(role plan.Role, want *plan.Device) cni.Kind {
+	if role == plan.Interface {
+		return want.By.Kind
+	}
+	return deviceKind
+}
+
+// rootQdisc returns the kind of the root qdisc of a device, or "" if the kernel lists none.
+func (a *Attachment) rootQdisc(index int) (string, error) {
+	qdiscs, err := a.Conn.Qdiscs()
+	if err != nil {
+		return "", err
+	}
+	kind := ""
+	for _, q := range qdiscs {
+		if q.Device == index && q.IsRoot() {
+			kind = q.Kind
+		}
+	}
+	return kind, nil
 }
 
 // loadTags loads the programs of tc to learn their tags. The tag is a hash that the kernel computes; a filter

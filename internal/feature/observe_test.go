@@ -353,3 +353,40 @@ func texts(list []plan.Difference) []string {
 	}
 	return t
 }
+
+// What another plugin of the chain may have changed without recording it is a mild difference,
+// of which CHECK tells the operator on standard error.
+func TestNoticeableChanges(t *testing.T) {
+	tests := []struct {
+		name         string
+		asked, entry int // MTU of the configuration, and as the result recorded it
+		found        int
+		length       int // transmit queue length found, where 500 was asked for
+		want         string
+	}{
+		{"nothing changed", 1400, 1400, 1400, 500, ""},
+		{"MTU", 1400, 1400, 1300, 500, "MTU: expected 1400, found 1300"},
+		{"MTU recorded by a later plugin", 1400, 1300, 1300, 500, ""},
+		{"MTU of an old result", 1400, 0, 1300, 500, "MTU: expected 1400, found 1300"},
+		{"MTU recorded, not asked for", 0, 1400, 1300, 500, "MTU: expected 1400, found 1300"},
+		{"MTU neither asked for nor recorded", 0, 0, 1300, 500, ""},
+		{"queue length", 1400, 1400, 1400, 1000, "txQueueLen: expected 500, found 1000"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			conf, seen := intact()
+			conf.Tap.MTU, conf.PrevResult.Interfaces[0].Mtu = tt.asked, tt.entry
+			seen.link.MTU, seen.link.TxQueueLen = tt.found, tt.length
+			d := seen.differences(t, conf)
+			if tt.want == "" {
+				if len(d) != 0 {
+					t.Errorf("differences\nwant none\ngot  %q", texts(d))
+				}
+				return
+			}
+			if len(d) != 1 || !d[0].Tolerated || d[0].String() != tt.want {
+				t.Errorf("differences\nwant a mild one: %s\ngot  %+v", tt.want, d)
+			}
+		})
+	}
+}

@@ -18,7 +18,7 @@ func codeOf(e *types.Error) uint {
 	return e.Code
 }
 
-func TestOnlyOurs(t *testing.T) {
+func TestCheckExclusive(t *testing.T) {
 	restricted := plan.Device{MultiQueue: true, Owner: ptr(uint32(1000))}
 	fresh := func(change func(*netdev.Tun)) *netdev.Link {
 		tun := &netdev.Tun{Tap: true, MultiQueue: true, Queues: 1, Owner: ptr(uint32(1000))}
@@ -53,17 +53,17 @@ func TestOnlyOurs(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			got := cni.Render(checkExclusive(&tt.asked, tt.link))
 			if code := codeOf(got); code != tt.want {
-				t.Errorf("onlyOurs\nwant %v\ngot  %v", tt.want, got)
+				t.Errorf("checkExclusive\nwant %v\ngot  %v", tt.want, got)
 			}
 		})
 	}
 }
 
-func TestOnlyOursTellsWhatItFound(t *testing.T) {
+func TestCheckExclusiveNamesWhatItFound(t *testing.T) {
 	err := checkExclusive(&plan.Device{MultiQueue: true, Owner: ptr(uint32(1000))},
 		&netdev.Link{Name: "net1", Tun: &netdev.Tun{Tap: true, Queues: 2, Disabled: 1, Owner: ptr(uint32(0))}})
 	if want := "3 queues instead of 1, owner 0, group none"; err == nil || !strings.Contains(err.Error(), want) {
-		t.Errorf("onlyOurs\nwant %s\ngot  %v", want, err)
+		t.Errorf("checkExclusive\nwant %s\ngot  %v", want, err)
 	}
 }
 
@@ -85,5 +85,22 @@ func TestSameID(t *testing.T) {
 				t.Errorf("sameID(%s, %s)\nwant %v\ngot  %v", plan.IDText(tt.a), plan.IDText(tt.b), tt.want, got)
 			}
 		})
+	}
+}
+
+func TestRandomMAC(t *testing.T) {
+	seen := map[string]bool{}
+	for range 100 {
+		mac, err := randomMAC()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(mac) != 6 || mac[0]&1 != 0 || mac[0]&2 == 0 {
+			t.Errorf("randomMAC\nwant 6 bytes, unicast and locally administered\ngot  %s", mac)
+		}
+		seen[mac.String()] = true
+	}
+	if len(seen) < 100 {
+		t.Errorf("randomMAC\nwant 100 different addresses\ngot  %d", len(seen))
 	}
 }

@@ -54,10 +54,7 @@ func (l *Lease) Release(ctx context.Context) error {
 		return nil
 	}
 	l.finish()
-	if err := l.plugin.Del(ctx, l.call); err != nil {
-		return fmt.Errorf("undo: %w", err)
-	}
-	return nil
+	return l.plugin.Del(ctx, l.call)
 }
 
 func (l *Lease) finish() {

@@ -108,7 +108,7 @@ func TestLeaseReleaseThatFails(t *testing.T) {
 
 	lease := p.Start(context.Background(), Call{CNIVersion: "1.0.0", Env: []string{"PATH=" + os.Getenv("PATH")}})
 	err := lease.Release(context.Background())
-	if want := `undo: IPAM plugin "fake": DEL: exit status 1`; err == nil || err.Error() != want {
+	if want := `IPAM plugin "fake": DEL: exit status 1`; err == nil || err.Error() != want {
 		t.Errorf("Release\nwant %s\ngot  %v", want, err)
 	}
 }

@@ -329,22 +329,43 @@ func TestParseDelUnreadableKeyIsReportedBesideTheConfig(t *testing.T) {
 	}
 }
 
-func TestParseDelReportsTapNameAndIPAM(t *testing.T) {
+func TestParseDelReportsIPAMBesideABrokenTapName(t *testing.T) {
 	conf, err := ParseDel(callOf(vmsWith(`"tapName": "a/b", "ipam": {"type": "../x"}, ` + prevNet1)))
 	if conf == nil || conf.PrevResult == nil || conf.Tap.Name != "net1" || conf.IPAM != "" {
 		t.Errorf("Config\nwant the tap net1, no IPAM, a PrevResult\ngot  %+v", conf)
 	}
-	for _, key := range []string{"ipam.type"} {
-		if err == nil || !strings.Contains(err.Error(), key) {
-			t.Errorf("error\nwant it to name %s\ngot  %v", key, err)
-		}
+	var key *KeyError
+	if !errors.As(err, &key) || key.Key != "ipam.type" || strings.Contains(err.Error(), "tapName") {
+		t.Errorf("error\nwant a KeyError of ipam.type alone\ngot  %v", err)
+	}
+}
+
+// The alias tells whose a tap is. tapName and redirect are hints for devices without alias, and
+// do not keep DEL from its work.
+func TestParseDelIgnoresUnreadableHints(t *testing.T) {
+	for _, members := range []string{
+		`"tapName": 5`, `"tapName": "a/b"`, `"tapName": "1234567890123456"`,
+		`"redirect": "yes"`, `"redirect": 5`, `"redirect": {}`, `"redirect": "x", "tapName": 3`,
+	} {
+		t.Run(members, func(t *testing.T) {
+			conf, err := ParseDel(callOf(vmsWith(members + `, "ipam": {"type": "host-local"}, ` + prevNet1)))
+			if err != nil || conf == nil {
+				t.Fatalf("ParseDel\nwant no error\ngot  %v", err)
+			}
+			if conf.Tap.Name != "net1" || conf.Tap.Redirect || conf.IPAM != "host-local" || conf.PrevResult == nil {
+				t.Errorf("Config\nwant the tap net1 without redirect, host-local, a PrevResult\ngot  %+v", conf)
+			}
+			if alias := "tap/vms/0123abcd/net1"; !conf.Owns(alias) || !conf.Owns(alias+"/vm0") || !conf.Owns(alias+"/:redirect") {
+				t.Error("Owns\nwant every tap of the attachment\ngot  not all")
+			}
+		})
 	}
 }
 
 func TestParseDelReadsIPAMBesideABrokenTapName(t *testing.T) {
 	conf, err := ParseDel(callOf(vmsWith(`"tapName": 5, "ipam": {"type": "host-local"}`)))
 	if err != nil || conf == nil || conf.IPAM != "host-local" {
-		t.Errorf("Config\nwant the IPAM whose lease has to be released, host-local\ngot  %+v", conf)
+		t.Errorf("Config\nwant the IPAM whose lease has to be released, host-local\ngot  %+v, %v", conf, err)
 	}
 }
 

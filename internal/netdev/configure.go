@@ -24,7 +24,10 @@ type Settings struct {
 }
 
 // SettingsError reports that the kernel rejected one attribute of a request with several.
-type SettingsError struct{ Err error }
+type SettingsError struct {
+	Up  bool // the request also set the device up
+	Err error
+}
 
 func (e *SettingsError) Error() string { return e.Err.Error() }
 func (e *SettingsError) Unwrap() error { return e.Err }
@@ -44,7 +47,7 @@ func (c *Conn) Configure(index int, s Settings) error {
 		return c.configurePort(index, s)
 	}
 	if err := c.setLink(index, s.flags()|unix.IFF_UP, s.attributes()...); err != nil {
-		return &SettingsError{err}
+		return &SettingsError{Up: true, Err: err}
 	}
 	return nil
 }
@@ -53,7 +56,7 @@ func (c *Conn) Configure(index int, s Settings) error {
 // If s.Port is not the default, Prepare does not apply s.ARPNotify either.
 func (c *Conn) Prepare(index int, s Settings) error {
 	if err := c.setLink(index, s.flags(), s.attributes()...); err != nil {
-		return &SettingsError{err}
+		return &SettingsError{Err: err}
 	}
 	return nil
 }

@@ -68,7 +68,19 @@ func Diff(want *Desired, seen *Observed) []Difference {
 // Settings compares the settings that one netlink request applies. They are in the order in which the kernel
 // applies them, so after an error the first difference is the setting that the kernel rejected (Linux 6.12,
 // net/core/rtnetlink.c, do_setlink).
-func Settings(want *Device, found *netdev.Link) []Difference {
+func Settings(want *Device, found *netdev.Link) []Difference { return compareSettings(want, false, found) }
+
+// Unapplied returns the key and value of the first setting of a failed request that the device does not have. up reports whether the
+// request also set the device up. If the device has all settings, the kernel rejected arp_notify, which it applies last and which is
+// not read back.
+func Unapplied(want *Device, up bool, found *netdev.Link) string {
+	for _, d := range compareSettings(want, up, found) {
+		return d.Key + " " + d.Expected
+	}
+	return "arp_notify"
+}
+
+func compareSettings(want *Device, up bool, found *netdev.Link) []Difference {
 	mtu := "MTU"
 	if want.MTUFrom != "" {
 		mtu = fmt.Sprintf("MTU (must equal the MTU of %q)", want.MTUFrom)
@@ -77,6 +89,9 @@ func Settings(want *Device, found *netdev.Link) []Difference {
 	compareSetting(&list, "mac", "MAC", want.MAC.String(), found.MAC.String())
 	compareSetting(&list, "mtu", mtu, want.MTU, found.MTU)
 	compareSetting(&list, "alias", "alias", want.Alias, found.Alias)
+	if up && !found.Up {
+		list = append(list, Difference{What: "up", Key: "link", Expected: "up", Found: "down"})
+	}
 	compareSetting(&list, "promiscMode", "promiscMode", want.Promisc, found.Promisc)
 	compareSetting(&list, "allmulti", "allmulti", want.AllMulti, found.AllMulti)
 	compareSetting(&list, "master", "master", want.Master, found.Master)

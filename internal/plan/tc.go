@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 
 	"tap/internal/bpf"
@@ -38,11 +39,13 @@ type Hook struct {
 	By     Need
 }
 
+// ErrForeignRoot reports that another process added a root qdisc to the device.
+var ErrForeignRoot = errors.New("already has a root qdisc")
+
 // SetRoot requests a root qdisc. It returns an error if another one is requested or exists.
 func (t *TC) SetRoot(r Root, by Need) error {
 	if t.ForeignRoot != "" {
-		advice := by.Key + " needs the root qdisc of the interface: remove the key, and set the limit in the existing qdisc"
-		return by.Kind.With(advice).Override(fmt.Errorf("%s: already has a root qdisc: %s", by.Key, t.ForeignRoot))
+		return fmt.Errorf("%w: %s", ErrForeignRoot, t.ForeignRoot)
 	}
 	if t.Root.Default {
 		t.Root = Root{}

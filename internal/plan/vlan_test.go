@@ -17,7 +17,7 @@ func noTag(vlan int) netdev.VLANRange {
 	return netdev.VLANRange{First: vlan, Last: vlan, Untagged: true}
 }
 
-func TestWantVLANs(t *testing.T) {
+func TestDiffVLANs(t *testing.T) {
 	access := netdev.Port{VLANs: []netdev.VLANRange{native(100)}}
 	trunk := netdev.Port{VLANs: []netdev.VLANRange{native(1), {First: 2, Last: 4094}}}
 	full := []netdev.VLANRange{native(1), {First: 2, Last: 4094}}
@@ -61,7 +61,7 @@ func TestWantVLANs(t *testing.T) {
 				got = append(got, one.String())
 			}
 			if !slices.Equal(got, tt.want) {
-				t.Errorf("wantVLANs\nwant %q\ngot  %q", tt.want, got)
+				t.Errorf("vlans\nwant %q\ngot  %q", tt.want, got)
 			}
 		})
 	}

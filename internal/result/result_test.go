@@ -26,11 +26,11 @@ func resultOf(t *testing.T, conf *netconf.Config, assigned *current.Result) map[
 	}
 	out, err := New(conf, Parts{Tap: made, Assigned: assigned})
 	if err != nil {
-		t.Fatalf("newResult\nwant no error\ngot  %v", err)
+		t.Fatalf("New\nwant no error\ngot  %v", err)
 	}
 	got := map[string]any{}
 	if err := json.Unmarshal(out, &got); err != nil {
-		t.Fatalf("newResult printed %s: %v", out, err)
+		t.Fatalf("New returned %s: %v", out, err)
 	}
 	return got
 }
@@ -99,7 +99,7 @@ func TestNewResultWithoutIPAM(t *testing.T) {
 
 func TestNewResultUnknownVersionIsAnError(t *testing.T) {
 	if _, err := New(&netconf.Config{CNIVersion: "9.9.9"}, Parts{Tap: made}); err == nil {
-		t.Error("newResult of version 9.9.9\nwant an error\ngot  none")
+		t.Error("New of version 9.9.9\nwant an error\ngot  none")
 	}
 }
 
@@ -182,6 +182,28 @@ func TestNewResultOfRedirect(t *testing.T) {
 	wantJSON(t, "ips, the guest's", got["ips"].([]any)[len(prev.IPs):], `[
 		{"interface": 4, "address": "192.0.2.5/24", "gateway": "192.0.2.1"},
 		{"interface": 4, "address": "fd00::5/64"}]`)
+}
+
+// The egress device is an interface of its own, behind the tap. The addresses stay the tap's.
+func TestNewResultOfEgressDevice(t *testing.T) {
+	conf := &netconf.Config{CNIVersion: "1.1.0", IfName: "net1", Netns: "/run/netns/pod"}
+	egress := &netdev.Link{Name: "ifbmaulqli69gq2", MAC: net.HardwareAddr{2, 0, 0, 0, 0, 2}, MTU: 1500}
+	assigned := &current.Result{IPs: []*current.IPConfig{ipConfig("10.0.0.5/24", "")}}
+	out, err := New(conf, Parts{Tap: made, Egress: egress, Assigned: assigned})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]any{}
+	if err := json.Unmarshal(out, &got); err != nil {
+		t.Fatal(err)
+	}
+	wantJSON(t, "interfaces", got["interfaces"], `[
+		{"name": "net1", "mac": "02:00:00:00:00:01", "mtu": 1400, "sandbox": "/run/netns/pod"},
+		{"name": "ifbmaulqli69gq2", "mac": "02:00:00:00:00:02", "mtu": 1500, "sandbox": "/run/netns/pod"}]`)
+	wantJSON(t, "ips", got["ips"], `[{"interface": 0, "address": "10.0.0.5/24"}]`)
+	if !strings.HasSuffix(string(out), "}\n") {
+		t.Errorf("end of the result\nwant a newline\ngot  %q", out[max(0, len(out)-5):])
+	}
 }
 
 func TestNewResultDNS(t *testing.T) {

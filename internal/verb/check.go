@@ -9,6 +9,7 @@ import (
 	"tap/internal/cni"
 	"tap/internal/feature"
 	"tap/internal/netconf"
+	"tap/internal/plan"
 )
 
 var errDifferences = cni.Kind{Code: cni.CodeCheck, Advice: "delete the attachment and add it again, or find out what changed it"}.
@@ -47,16 +48,21 @@ func checkDevice(conf *netconf.Config) error {
 	if err != nil {
 		return err
 	}
+	return report(conf.Tap.Name, differences)
+}
+
+// report returns the differences as one error. A tolerated difference becomes a notice.
+func report(tap string, differences []plan.Difference) error {
 	var texts []string
 	for _, d := range differences {
 		if d.Tolerated {
-			cni.Notice("tap %q: %s changed from %s to %s", conf.Tap.Name, d.What, d.Expected, d.Found)
+			cni.Notice("tap %q: %s changed from %s to %s", tap, d.What, d.Expected, d.Found)
 			continue
 		}
 		texts = append(texts, d.String())
 	}
 	if len(texts) > 0 {
-		return fmt.Errorf("tap %q %w: %s", conf.Tap.Name, errDifferences, strings.Join(texts, "; "))
+		return fmt.Errorf("tap %q %w: %s", tap, errDifferences, strings.Join(texts, "; "))
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/containernetworking/cni/pkg/types"
 
+	"tap/internal/cni"
 	"tap/internal/ipam"
 	"tap/internal/netconf"
 )
@@ -22,7 +23,7 @@ func TestNotReady(t *testing.T) {
 	}{
 		{"ready", nil, 0},
 		{"configuration", &netconf.KeyError{Key: "mtu", Value: "5", Allowed: "68 or more"}, types.ErrPluginNotAvailable},
-		{"no device node", errors.New("open"), types.ErrPluginNotAvailable},
+		{"no device node", cni.Kind{Code: cni.CodeDevice, Advice: "load the driver"}.New("open"), types.ErrPluginNotAvailable},
 		{"IPAM plugin not installed", ipam.ErrNotFound, types.ErrPluginNotAvailable},
 		{"IPAM plugin without a free address", reported(11), types.ErrPluginNotAvailable},
 		{"IPAM plugin not available", reported(types.ErrPluginNotAvailable), types.ErrPluginNotAvailable},
@@ -38,6 +39,9 @@ func TestNotReady(t *testing.T) {
 				return
 			}
 			wantCode(t, err, tt.want, tt.err.Error())
+			if got, want := cni.Render(err).Details, cni.Render(tt.err).Details; got != want {
+				t.Errorf("advice\nwant %s\ngot  %s", want, got)
+			}
 		})
 	}
 }

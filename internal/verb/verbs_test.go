@@ -141,3 +141,12 @@ func wantCode(t *testing.T, err error, code uint, msg string) {
 		t.Errorf("error\nwant code %d: …%s…\ngot  code %d: %s", code, msg, got.Code, got.Msg)
 	}
 }
+
+func TestGCWithoutAttachmentsIsRefused(t *testing.T) {
+	wantCode(t, GC(callIn("", "")), types.ErrInvalidNetworkConfig, "cni.dev/valid-attachments")
+}
+
+func TestGCRefusesBeforeItLooks(t *testing.T) {
+	wantCode(t, GC(callIn("", `, "cni.dev/valid-attachments": [], "netnsDirs": "x"`)), types.ErrInvalidNetworkConfig, "netnsDirs")
+	wantCode(t, GC(callIn("", `, "cni.dev/valid-attachments": 5`)), types.ErrInvalidNetworkConfig, "cni.dev/valid-attachments")
+}
