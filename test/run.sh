@@ -17,14 +17,14 @@ tied() { test/shell.sh -c 'exec "$@"' sh "$@" || status=1; }
 race=
 if command -v gcc >/dev/null; then race=-race; fi
 
-echo "== unit tests${race:+, with the race detector}" >&2
+# Unit tests, with the race detector.
 tied env ${race:+CGO_ENABLED=1} go test -json $race ./...
 
-echo "== end to end on this kernel, and under load (some four minutes)" >&2
+# End to end on this kernel, and under load (some four minutes).
 tied go test -C test -json -count=1 -p 1 -timeout 20m "$@" ./... # one package at a time: some measure rates, one is load
 
 if [ -n "$race" ]; then
-	echo "== end to end, the plugin built with the race detector" >&2
+	# End to end, the plugin built with the race detector.
 	tied env CGO_ENABLED=1 go build -race -buildvcs=false -o bin/race/tap ./cmd/tap
 	export TAP_PLUGIN="$PWD/bin/race/tap" GORACE="halt_on_error=1 exitcode=66 atexit_sleep_ms=20"
 	tied go test -C test -json -count=1 -timeout 15m -run 'TestAdd|TestRoutes|TestDel|TestCheck|TestIPAM|TestStatus' ./e2e

@@ -26,6 +26,10 @@ func becomeUnprivileged(o *options, args []string) error {
 	var none [2]unix.CapUserData
 	var deathSignal int32
 	argv := append([]string{"guest", unprivileged}, args...)
+	program, err := copySelf()
+	if err != nil {
+		return fmt.Errorf("copy %s: %w", self, err)
+	}
 	return inOrder(
 		step{"make a mount namespace", func() error { return unix.Unshare(unix.CLONE_NEWNS) }},
 		step{"make its mounts private", func() error { return unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") }},
@@ -53,8 +57,25 @@ func becomeUnprivileged(o *options, args []string) error {
 			}
 			return nil
 		}},
-		step{"execute " + self, func() error { return unix.Exec(self, argv, os.Environ()) }},
+		step{"execute " + self, func() error { return unix.Exec(program, argv, os.Environ()) }},
 	)
+}
+
+// copySelf copies this program into memory, and returns a path of the copy that every user may execute. The program's file may be its
+// owner's alone, as a umask of 077 makes it.
+func copySelf() (string, error) {
+	file, err := os.Open(self)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	fd, err := unix.MemfdCreate("guest", unix.MFD_CLOEXEC)
+	if err != nil {
+		return "", err
+	}
+	memory := os.NewFile(uintptr(fd), "guest") // stays open until execve
+	_, err = memory.ReadFrom(file)
+	return fmt.Sprintf("/proc/self/fd/%d", memory.Fd()), err
 }
 
 // makeAccessible replaces the device node by one that everybody may open, if it is not one.

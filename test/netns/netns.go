@@ -26,6 +26,9 @@ func New() (*Netns, error) {
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			return fmt.Errorf("unshare: %w", err)
 		}
+		if err := setDefaults(); err != nil {
+			return err
+		}
 		file, err := os.Open("/proc/thread-self/ns/net")
 		ns.file = file
 		return err
@@ -34,6 +37,20 @@ func New() (*Netns, error) {
 		return nil, fmt.Errorf("make a network namespace: %w", err)
 	}
 	return ns, nil
+}
+
+// setDefaults gives the calling thread's namespace the kernel's own settings of IPv4. A new namespace has those of the machine, which a
+// distribution or another program may have changed (Linux 6.12, net/ipv4/devinet.c, devinet_init_net).
+func setDefaults() error {
+	for _, scope := range []string{"all", "default"} {
+		for _, name := range []string{"forwarding", "rp_filter", "arp_filter", "arp_announce", "arp_ignore", "proxy_arp", "accept_local", "promote_secondaries"} {
+			path := "/proc/sys/net/ipv4/conf/" + scope + "/" + name
+			if err := os.WriteFile(path, []byte("0"), 0); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Of opens the namespace that a process is in.
