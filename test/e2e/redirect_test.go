@@ -77,8 +77,14 @@ func (h *takeover) in(ns *netns.Netns, script string) string {
 // look is what an attachment could have changed, filters included.
 func (h *takeover) look() string {
 	h.t.Helper()
-	return h.Snapshot() + h.sh(`for d in $(ls /proc/sys/net/ipv4/conf); do case $d in all|default|lo) continue; esac
-		echo "## filters of $d"; tc filter show dev $d ingress; tc filter show dev $d egress; done 2>&1`)
+	return h.Snapshot() + h.filters()
+}
+
+// filters returns the filters of all devices of the pod that have a qdisc for them.
+func (h *takeover) filters() string {
+	h.t.Helper()
+	return h.sh(`tc qdisc | while read -r _ kind _ _ device _; do case $kind in clsact|ingress)
+		echo "## filters of $device"; tc filter show dev $device ingress; tc filter show dev $device egress;; esac; done 2>&1`)
 }
 
 // wantAsBefore fails unless everything is as it was before ADD.

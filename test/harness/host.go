@@ -182,9 +182,14 @@ func (h *Host) Exec(name string, args ...string) string {
 	return out
 }
 
-// Snapshot is all that an attachment could have changed: links, addresses,
-// routes and IPv6 switches of both namespaces, and the IPAM reservations.
+// Snapshot returns all that an attachment could have changed: Network, and the IPAM reservations.
 func (h *Host) Snapshot() string {
+	h.t.Helper()
+	return h.Network() + fmt.Sprintf("## reservations\n%s\n", strings.Join(h.Reservations(), "\n"))
+}
+
+// Network returns the links, addresses, routes, qdiscs and IPv6 switches of both namespaces.
+func (h *Host) Network() string {
 	h.t.Helper()
 	var b strings.Builder
 	for _, side := range []struct {
@@ -202,7 +207,6 @@ func (h *Host) Snapshot() string {
 			fmt.Fprintf(&b, "## %s: %s\n%s", side.name, strings.Join(args, " "), settled(out))
 		}
 	}
-	fmt.Fprintf(&b, "## reservations\n%s\n", strings.Join(h.Reservations(), "\n"))
 	return b.String()
 }
 
