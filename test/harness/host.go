@@ -196,16 +196,13 @@ func (h *Host) Network() string {
 		name string
 		ns   *netns.Netns
 	}{{"node", h.Node}, {"pod", h.Pod}} {
-		for _, args := range [][]string{
-			{"ip", "-o", "link"}, {"ip", "-o", "addr"}, {"ip", "-4", "route", "show", "table", "all"}, {"ip", "-6", "route", "show", "table", "all"},
-			{"cat", "/proc/sys/net/ipv6/conf/lo/disable_ipv6"}, {"tc", "qdisc"},
-		} {
-			out, err := side.ns.Output(args[0], args[1:]...)
-			if err != nil {
-				h.t.Fatalf("snapshot: %v", err)
-			}
-			fmt.Fprintf(&b, "## %s: %s\n%s", side.name, strings.Join(args, " "), settled(out))
+		// few processes, which take most of the time of many tests
+		out, err := side.ns.Output("sh", "-ec", `printf 'link\naddr\nroute show table all\n' | ip -o -batch -
+			echo "disable_ipv6 of lo: $(cat /proc/sys/net/ipv6/conf/lo/disable_ipv6)"; exec tc qdisc`)
+		if err != nil {
+			h.t.Fatalf("snapshot: %v", err)
 		}
+		fmt.Fprintf(&b, "## %s\n%s", side.name, settled(out))
 	}
 	return b.String()
 }
