@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"tap/test/harness"
@@ -17,6 +18,7 @@ type mode struct {
 	setup   string // script that prepares the pod
 	program string // file name under which the plugin is executed; empty: tap
 	ifName  string // CNI_IFNAME
+	names   int    // length of the network's name and of the container ID; 0: short
 	request
 }
 
@@ -123,8 +125,9 @@ type attachmentHost struct {
 	*takeover
 	mode    mode
 	network string
-	dir     string // directory in which GC finds the pod's namespace
-	bare    string // the network and the filters before ADD, without the reservations
+	dir     string   // directory in which GC finds the pod's namespace
+	bare    string   // the network and the filters before ADD, without the reservations
+	others  []string // names of the pod's devices before ADD
 }
 
 // newAttachmentHost creates a host. The plugin of that path makes the other attachments.
@@ -139,6 +142,10 @@ func newAttachmentHost(t *testing.T, kind mode, plugin string) *attachmentHost {
 func newAttachmentHostOn(gc *gcHost, kind mode, plugin string) *attachmentHost {
 	gc.t.Helper()
 	h := &attachmentHost{takeover: &takeover{Host: gc.Host, t: gc.t}, mode: kind, network: gc.network, dir: gc.dir}
+	if kind.names != 0 {
+		h.ContainerID = strings.Repeat("c", kind.names)
+		h.network = (h.network + strings.Repeat("n", kind.names))[:kind.names]
+	}
 	wired := "eth0"
 	if kind.redirects() {
 		wired = kind.ifName
@@ -147,7 +154,7 @@ func newAttachmentHostOn(gc *gcHost, kind mode, plugin string) *attachmentHost {
 	h.sh(foreignDevices + kind.setup)
 	h.addOthers(plugin)
 	h.address(wired)
-	h.bare = h.Network() + h.filters()
+	h.bare, h.others = h.Network()+h.filters(), h.devices()
 	return h
 }
 
@@ -170,6 +177,17 @@ func (h *attachmentHost) addOthers(plugin string) {
 // known returns the list of valid attachments for GC: the other attachments of the network, and more.
 func (h *attachmentHost) known(more ...string) m {
 	return known(append(more, "other", h.mode.ifName, h.ContainerID, "net9", h.ContainerID, "eth1")...)
+}
+
+// devices returns the names of the pod's devices.
+func (h *attachmentHost) devices() []string {
+	h.t.Helper()
+	var names []string
+	for line := range strings.Lines(h.Exec("ip", "-br", "link")) {
+		name, _, _ := strings.Cut(strings.Fields(line)[0], "@")
+		names = append(names, name)
+	}
+	return names
 }
 
 // with returns the host for a part of the test, with the plugin of that path.
