@@ -186,7 +186,7 @@ dist-test: ## as root: what dist makes, installed, used and removed
 CHAINED := bin/bridge bin/ptp bin/bandwidth bin/sbr bin/tuning
 
 # What the tests run beside the plugin.
-tools: neighbours $(CHAINED) bin/cnitool bin/reference/tap bin/reference/tc-redirect-tap bin/vmconf
+tools: neighbours $(CHAINED) bin/cnitool bin/reference/tap bin/reference/tc-redirect-tap bin/vmconf bin/old/tap
 	cd test && exec $(GOBUILD) -o ../bin/ ./guest ./vm/confined
 	cd test && exec $(GOBUILD) -o ../bin/fake ./fakeipam
 	cd test && exec $(GOBUILD) -ldflags '$(STRIPPED)' -o ../bin/ ./bench/empty # a start of Go, and nothing else
@@ -215,6 +215,11 @@ bin/reference/tap: Makefile
 bin/reference/tc-redirect-tap: test/tcredirecttap/go.mod Makefile
 	cd $(<D) && exec $(GOBUILD) -o $(CURDIR)/$@ github.com/awslabs/tc-redirect-tap/cmd/tc-redirect-tap
 	@touch $@
+
+# The plugin as it was before its inside was redesigned. Nodes have attachments that it made: test/e2e/upgrade_test.go.
+OLD := 6d59ffdfc50a03de2b32f10c98d91d443dd8f624
+bin/old/tap: test/old.sh Makefile
+	@exec test/old.sh $(OLD) $@ $(GOBUILD) -ldflags '$(STRIPPED) -X main.buildVersion=$(OLD)'
 
 # Reads a result of redirect mode as the Firecracker SDK does.
 bin/vmconf: $(MODULES)/firecracker/go.mod $(MODULES)/firecracker/vmconf/main.go

@@ -27,7 +27,7 @@ done
 
 # What the tests read, where everybody can.
 mkdir -m 0755 $room/src $room/src/test
-tar -c --mode=a+rX --exclude=bin/golangci-lint --exclude=bin/runtime --exclude=bin/dist bin docs examples internal README.md test/e2e test/harness | tar -x -C $room/src
+tar -c --mode=a+rX --exclude=bin/golangci-lint --exclude=bin/runtime --exclude=bin/dist bin docs examples internal schema README.md test/e2e test/harness | tar -x -C $room/src
 cd $room/src/test/e2e
 
 go tool test2json -t -p tap/test/e2e \

@@ -35,7 +35,7 @@ var codes = map[string]uint{
 	"CodeLabel":                            CodeLabel,
 	"CodeBridge":                           CodeBridge,
 	"CodeInterrupted":                      CodeInterrupted,
-	"CodeUnknown":                       CodeUnknown,
+	"CodeUnknown":                          CodeUnknown,
 	"CodeBandwidth":                        CodeBandwidth,
 	"CodeRedirect":                         CodeRedirect,
 }

@@ -68,7 +68,9 @@ func Diff(want *Desired, seen *Observed) []Difference {
 // Settings compares the settings that one netlink request applies. They are in the order in which the kernel
 // applies them, so after an error the first difference is the setting that the kernel rejected (Linux 6.12,
 // net/core/rtnetlink.c, do_setlink).
-func Settings(want *Device, found *netdev.Link) []Difference { return compareSettings(want, false, found) }
+func Settings(want *Device, found *netdev.Link) []Difference {
+	return compareSettings(want, false, found)
+}
 
 // Unapplied returns the key and value of the first setting of a failed request that the device does not have. up reports whether the
 // request also set the device up. If the device has all settings, the kernel rejected arp_notify, which it applies last and which is

@@ -35,15 +35,15 @@ func newTakeoverOn(t *testing.T, host *harness.Host) *takeover {
 	harness.NeedRoot(t) // its programs are BPF
 	h := &takeover{Host: host, t: t}
 	h.wire("eth0")
-	h.address()
+	h.address("eth0")
 	return h
 }
 
-// address gives both ends of the wire their addresses.
-func (h *takeover) address() {
+// address gives both ends of the wire their addresses; name is the interface in the pod.
+func (h *takeover) address(name string) {
 	h.t.Helper()
 	h.in(h.Node, "ip addr add "+node4+"/24 dev wire; ip addr add "+node6+"/64 dev wire nodad")
-	h.sh("ip addr add " + wired4 + "/24 dev eth0; ip addr add " + wired6 + "/64 dev eth0 nodad; ip route add default via " + node4)
+	h.sh("ip addr add " + wired4 + "/24 dev " + name + "; ip addr add " + wired6 + "/64 dev " + name + " nodad; ip route add default via " + node4)
 	for _, local := range []struct {
 		ns      *netns.Netns
 		address string
@@ -77,8 +77,14 @@ func (h *takeover) in(ns *netns.Netns, script string) string {
 // look is what an attachment could have changed, filters included.
 func (h *takeover) look() string {
 	h.t.Helper()
-	return h.Snapshot() + h.sh(`for d in $(ls /proc/sys/net/ipv4/conf); do case $d in all|default|lo) continue; esac
-		echo "## filters of $d"; tc filter show dev $d ingress; tc filter show dev $d egress; done 2>&1`)
+	return h.Snapshot() + h.filters()
+}
+
+// filters returns the filters of all devices of the pod that have a qdisc for them, in the order of the devices.
+func (h *takeover) filters() string {
+	h.t.Helper()
+	return "## filters\n" + h.sh(`tc qdisc | while read -r _ kind _ _ device _; do case $kind in clsact|ingress)
+		echo "filter show dev $device ingress"; echo "filter show dev $device egress";; esac; done | tc -batch - 2>&1`)
 }
 
 // wantAsBefore fails unless everything is as it was before ADD.

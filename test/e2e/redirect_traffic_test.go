@@ -134,7 +134,7 @@ func TestRedirectMacvlan(t *testing.T) {
 	h.in(h.Node, "ip link add wire address "+nodeMAC+" up type veth peer name parent; ip link set parent up; "+
 		"ip link add link parent name eth0 address "+podMAC+" netns "+h.Pod.Path()+" type macvlan mode bridge")
 	h.sh("ip link set lo up; ip link set eth0 up")
-	h.address()
+	h.address("eth0")
 	added := h.add(owned()).WantOK()
 	vm := h.guest()
 	h.wantAnswers(true)

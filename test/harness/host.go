@@ -182,27 +182,28 @@ func (h *Host) Exec(name string, args ...string) string {
 	return out
 }
 
-// Snapshot is all that an attachment could have changed: links, addresses,
-// routes and IPv6 switches of both namespaces, and the IPAM reservations.
+// Snapshot returns all that an attachment could have changed: Network, and the IPAM reservations.
 func (h *Host) Snapshot() string {
+	h.t.Helper()
+	return h.Network() + fmt.Sprintf("## reservations\n%s\n", strings.Join(h.Reservations(), "\n"))
+}
+
+// Network returns the links, addresses, routes, qdiscs and IPv6 switches of both namespaces.
+func (h *Host) Network() string {
 	h.t.Helper()
 	var b strings.Builder
 	for _, side := range []struct {
 		name string
 		ns   *netns.Netns
 	}{{"node", h.Node}, {"pod", h.Pod}} {
-		for _, args := range [][]string{
-			{"ip", "-o", "link"}, {"ip", "-o", "addr"}, {"ip", "-4", "route", "show", "table", "all"}, {"ip", "-6", "route", "show", "table", "all"},
-			{"cat", "/proc/sys/net/ipv6/conf/lo/disable_ipv6"}, {"tc", "qdisc"},
-		} {
-			out, err := side.ns.Output(args[0], args[1:]...)
-			if err != nil {
-				h.t.Fatalf("snapshot: %v", err)
-			}
-			fmt.Fprintf(&b, "## %s: %s\n%s", side.name, strings.Join(args, " "), settled(out))
+		// few processes, which take most of the time of many tests
+		out, err := side.ns.Output("sh", "-ec", `printf 'link\naddr\nroute show table all\n' | ip -o -batch -
+			echo "disable_ipv6 of lo: $(cat /proc/sys/net/ipv6/conf/lo/disable_ipv6)"; exec tc qdisc`)
+		if err != nil {
+			h.t.Fatalf("snapshot: %v", err)
 		}
+		fmt.Fprintf(&b, "## %s\n%s", side.name, settled(out))
 	}
-	fmt.Fprintf(&b, "## reservations\n%s\n", strings.Join(h.Reservations(), "\n"))
 	return b.String()
 }
 

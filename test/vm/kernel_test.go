@@ -94,7 +94,7 @@ func testMachine(t *testing.T, tests ...string) *machine {
 // emulation is too slow for those that measure, race, or try every combination.
 const (
 	here    = "^Test(Add|Del|Check|GC|Status|Attach|Routes|Guest|Port|VLAN|Bandwidth|Redirect(Check|Refuses|Result$|TapHas|BesideItself|Anothers(Filters|Qdisc)|DelGives))"
-	notHere = "KilledAtEachCall|AtAnyMoment|Rates|IsWhatWasAskedFor|OneDirection|Busy|BandwidthTraffic|UndoHangs|RightAfterExit|ByLibcni"
+	notHere = "KilledAtEachCall|AtAnyMoment|Rates|IsWhatWasAskedFor|OneDirection|Busy|BandwidthTraffic|UndoHangs|RightAfterExit|ByLibcni|ChangedConfiguration"
 )
 
 // kills are the scenes of the fault harness at each of whose system calls the plugin is
