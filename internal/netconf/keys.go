@@ -164,11 +164,12 @@ func (in *stdin) ipamType() (string, error) {
 	return name, nil
 }
 
-// assignable refuses addresses that the runtime asks for where nobody assigns any
-// (CNI conventions, "ips": to be requested of plugins that can).
-func (in *stdin) assignable(ipam string) error {
+// checkRequestedIPs rejects addresses requested by the runtime if the network has no IPAM
+// plugin to assign them (CNI conventions, "ips": a runtime requests them only from plugins
+// that support it).
+func (in *stdin) checkRequestedIPs(ipam string) error {
 	if ipam != "" {
-		return nil // it reads them
+		return nil // the IPAM plugin reads them
 	}
 	var runtime struct {
 		IPs json.RawMessage `json:"ips"`

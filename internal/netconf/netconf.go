@@ -102,7 +102,7 @@ func Parse(args *Args) (*Config, error) {
 	if conf.PrevResult, err = in.prevResult(); err != nil {
 		return nil, err
 	}
-	if err := conf.chained(); err != nil {
+	if err := conf.checkChain(); err != nil {
 		return nil, err
 	}
 	return conf, nil
@@ -135,13 +135,13 @@ func network(args *Args) (*stdin, *Config, error) {
 	if conf.IPAM, err = in.ipamType(); err != nil {
 		return nil, nil, err
 	}
-	if err := in.assignable(conf.IPAM); err != nil {
+	if err := in.checkRequestedIPs(conf.IPAM); err != nil {
 		return nil, nil, err
 	}
 	if err := decode("dns", in.DNS, &conf.DNS, "an object of nameservers, domain, search and options"); err != nil {
 		return nil, nil, err
 	}
-	if err := conf.expressible(); err != nil {
+	if err := conf.checkResultVersion(); err != nil {
 		return nil, nil, err
 	}
 	return in, conf, nil
@@ -230,9 +230,9 @@ func (in *stdin) tap(args *Args) (Tap, error) {
 		return t, err
 	}
 	if !t.Redirect {
-		return t, notRedirected(args)
+		return t, rejectRedirectArgs(args)
 	}
-	return t, t.redirected(in, args)
+	return t, t.applyRedirect(in, args)
 }
 
 // prevResult reads the result of the plugins before this one, in whatever
@@ -248,8 +248,9 @@ func (in *stdin) prevResult() (*current.Result, error) {
 	return result, nil
 }
 
-// expressible refuses what no result of the version asked for could say.
-func (c *Config) expressible() error {
+// checkResultVersion rejects a cniVersion whose result format cannot describe the attachment:
+// results before 0.3.0 contain only addresses, and a network without ipam has none.
+func (c *Config) checkResultVersion() error {
 	if c.IPAM != "" {
 		return nil
 	}

@@ -17,9 +17,8 @@ func (in *stdin) redirect(args *Args) (bool, error) {
 	return redirect, err
 }
 
-// redirected settles what a tap that takes over an interface has, and refuses what
-// another key says against it.
-func (t *Tap) redirected(in *stdin, args *Args) error {
+// applyRedirect rejects keys that contradict redirect and sets owner and group from CNI_ARGS.
+func (t *Tap) applyRedirect(in *stdin, args *Args) error {
 	ipam, err := in.ipamType()
 	if err != nil {
 		return err
@@ -56,9 +55,9 @@ func (t *Tap) redirected(in *stdin, args *Args) error {
 	return err
 }
 
-// notRedirected refuses the CNI_ARGS that only redirect mode heeds, unless unknown ones
-// may pass: without its owner a tap is anybody's.
-func notRedirected(args *Args) error {
+// rejectRedirectArgs rejects TC_REDIRECT_TAP_* in CNI_ARGS if redirect is off: ignoring the UID
+// would leave the tap open to any user. IgnoreUnknown accepts them.
+func rejectRedirectArgs(args *Args) error {
 	given, err := parseArgs(args)
 	if err != nil || given.IgnoreUnknown {
 		return err
@@ -113,8 +112,9 @@ func redirectName(ifName string) string {
 	return prefix + hashText(ifName)[:maxNameLen-len(prefix)]
 }
 
-// chained refuses what only a later plugin of a chain can do, where this is the first.
-func (c *Config) chained() error {
+// checkChain rejects settings that need an interface from a previous plugin of the chain if there
+// is none, and a tap with the name of the interface that is redirected to it.
+func (c *Config) checkChain() error {
 	if c.Tap.Redirect && c.Tap.Name == c.IfName {
 		return &KeyError{
 			Key: "tapName", Value: strconv.Quote(c.Tap.Name), Allowed: "another name than CNI_IFNAME",

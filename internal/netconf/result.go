@@ -38,7 +38,7 @@ func DecodeResult(data []byte, confVersion string) (*current.Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("convert result of version %s: %w", own, err)
 	}
-	if err := complete(converted); err != nil {
+	if err := validateResult(converted); err != nil {
 		return nil, fmt.Errorf("result of version %s: %w", own, err)
 	}
 	return converted, nil
@@ -87,9 +87,11 @@ func noNullEntries(fields map[string]json.RawMessage) error {
 	return nil
 }
 
-func complete(result *current.Result) error {
+// validateResult rejects a result that lacks an address or a destination, or that the CNI library
+// cannot encode again without changing a number.
+func validateResult(result *current.Result) error {
 	for _, entry := range result.Interfaces {
-		if !exact(entry.Mtu) {
+		if !fitsFloat64(entry.Mtu) {
 			return errors.New("an entry of interfaces has a number that is none")
 		}
 	}
@@ -97,7 +99,7 @@ func complete(result *current.Result) error {
 		if ip.Address.IP == nil {
 			return errors.New("an entry of ips has no address")
 		}
-		if ip.Interface != nil && !exact(*ip.Interface) {
+		if ip.Interface != nil && !fitsFloat64(*ip.Interface) {
 			return errors.New("an entry of ips has a number that is none")
 		}
 	}
@@ -105,18 +107,18 @@ func complete(result *current.Result) error {
 		if route.Dst.IP == nil {
 			return errors.New("an entry of routes has no destination")
 		}
-		if !exact(route.MTU) || !exact(route.AdvMSS) || !exact(route.Priority) ||
-			route.Table != nil && !exact(*route.Table) || route.Scope != nil && !exact(*route.Scope) {
+		if !fitsFloat64(route.MTU) || !fitsFloat64(route.AdvMSS) || !fitsFloat64(route.Priority) ||
+			route.Table != nil && !fitsFloat64(*route.Table) || route.Scope != nil && !fitsFloat64(*route.Scope) {
 			return errors.New("an entry of routes has a number that is none")
 		}
 	}
 	return nil
 }
 
-// exact says whether the CNI library prints a number as it was: its results pass
-// through a float64, which makes others of the largest integers, the largest of
-// all unreadable ones.
-func exact(n int) bool {
+// fitsFloat64 reports whether n survives a conversion to float64 unchanged. The CNI library
+// encodes results through float64, which changes integers beyond 2^53 and makes the largest
+// ones unreadable.
+func fitsFloat64(n int) bool {
 	const most = 1 << 53
 	return -most <= n && n <= most
 }
