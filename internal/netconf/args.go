@@ -25,7 +25,7 @@ type Args struct {
 	StdinData     []byte      // the network configuration
 	Redirector    *Redirector // not nil: the plugin runs under the name tc-redirect-tap, and behaves as that plugin does
 
-	in *stdin // StdinData, once it is decoded
+	raw *rawConfig // StdinData, once it is decoded
 }
 
 // Redirector is as whom tc-redirect-tap runs: owner and group of its taps, unless others are named.
@@ -60,17 +60,17 @@ func (a *Args) Validate() error {
 			return err
 		}
 	}
-	in, err := a.decoded()
+	raw, err := a.decodeStdin()
 	if err != nil {
 		return err
 	}
-	if !isIdentifier(in.Name) {
+	if !isIdentifier(raw.Name) {
 		return &KeyError{
-			Key: "name", Value: clip([]byte(strconv.Quote(in.Name))), Allowed: identifierChars,
+			Key: "name", Value: truncate([]byte(strconv.Quote(raw.Name))), Allowed: identifierChars,
 			Err: errors.New("the network name is missing, or has other characters"),
 		}
 	}
-	return in.checkVersion(a.Command)
+	return raw.checkVersion(a.Command)
 }
 
 func (a *Args) checkAttachment() error {
@@ -86,38 +86,38 @@ func (a *Args) checkAttachment() error {
 	return nil
 }
 
-// decoded reads the configuration once.
-func (a *Args) decoded() (*stdin, error) {
-	if a.in != nil {
-		return a.in, nil
+// decodeStdin reads the configuration once.
+func (a *Args) decodeStdin() (*rawConfig, error) {
+	if a.raw != nil {
+		return a.raw, nil
 	}
-	in := &stdin{}
+	raw := &rawConfig{}
 	if len(bytes.TrimSpace(a.StdinData)) == 0 {
 		return nil, fmt.Errorf("%w: standard input is empty", ErrUndecodable)
 	}
-	if err := json.Unmarshal(a.StdinData, in); err != nil {
+	if err := json.Unmarshal(a.StdinData, raw); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUndecodable, err)
 	}
-	if in.CNIVersion == "" {
-		in.CNIVersion = "0.1.0" // CNI specification 0.1.0 had no such key
+	if raw.CNIVersion == "" {
+		raw.CNIVersion = "0.1.0" // CNI specification 0.1.0 had no such key
 	}
-	a.in = in
-	return in, nil
+	a.raw = raw
+	return raw, nil
 }
 
 // CNIVersion is that of the configuration; the latest where it cannot be read or is unknown.
 func (a *Args) CNIVersion() string {
-	in, err := a.decoded()
-	if err != nil || !slices.Contains(version.All.SupportedVersions(), in.CNIVersion) {
+	raw, err := a.decodeStdin()
+	if err != nil || !slices.Contains(version.All.SupportedVersions(), raw.CNIVersion) {
 		return version.Current()
 	}
-	return in.CNIVersion
+	return raw.CNIVersion
 }
 
 // checkVersion knows since when there is a verb (CNI specification, "Version considerations").
-func (in *stdin) checkVersion(command string) error {
-	if !slices.Contains(version.All.SupportedVersions(), in.CNIVersion) {
-		return &VersionError{Version: in.CNIVersion}
+func (raw *rawConfig) checkVersion(command string) error {
+	if !slices.Contains(version.All.SupportedVersions(), raw.CNIVersion) {
+		return &VersionError{Version: raw.CNIVersion}
 	}
 	since := "0.1.0"
 	switch command {
@@ -126,12 +126,12 @@ func (in *stdin) checkVersion(command string) error {
 	case "GC", "STATUS":
 		since = "1.1.0"
 	}
-	known, err := version.GreaterThanOrEqualTo(in.CNIVersion, since)
+	known, err := version.GreaterThanOrEqualTo(raw.CNIVersion, since)
 	if err != nil {
 		return fmt.Errorf("%w: cniVersion: %w", ErrUndecodable, err)
 	}
 	if !known {
-		return &VersionError{Version: in.CNIVersion, Command: command}
+		return &VersionError{Version: raw.CNIVersion, Command: command}
 	}
 	return nil
 }

@@ -33,100 +33,100 @@ const (
 
 // bandwidth takes for each direction the runtime's capability, and else the key of
 // the same name: who asks for a limit of one direction does not lift the other.
-func (in *stdin) bandwidth() (Bandwidth, error) {
+func (raw *rawConfig) bandwidth() (Bandwidth, error) {
 	var runtime struct {
 		Bandwidth json.RawMessage `json:"bandwidth"`
 	}
-	if err := decode("runtimeConfig", in.RuntimeConfig, &runtime, "an object"); err != nil {
+	if err := decode("runtimeConfig", raw.RuntimeConfig, &runtime, "an object"); err != nil {
 		return Bandwidth{}, err
 	}
-	asked, err := bandwidthOf("runtimeConfig.bandwidth", runtime.Bandwidth)
+	fromRuntime, err := decodeBandwidth("runtimeConfig.bandwidth", runtime.Bandwidth)
 	if err != nil {
 		return Bandwidth{}, err
 	}
-	b, err := bandwidthOf("bandwidth", in.Bandwidth)
+	b, err := decodeBandwidth("bandwidth", raw.Bandwidth)
 	if err != nil {
 		return Bandwidth{}, err
 	}
-	if err := in.knownLimits(); err != nil {
+	if err := raw.checkBandwidthKeys(); err != nil {
 		return Bandwidth{}, err
 	}
-	if asked.Ingress != (Limit{}) {
-		b.Ingress = asked.Ingress
+	if fromRuntime.Ingress != (Limit{}) {
+		b.Ingress = fromRuntime.Ingress
 	}
-	if asked.Egress != (Limit{}) {
-		b.Egress = asked.Egress
+	if fromRuntime.Egress != (Limit{}) {
+		b.Egress = fromRuntime.Egress
 	}
 	return b, nil
 }
 
-const limitsAllowed = "an object of ingressRate, ingressBurst, egressRate and egressBurst"
+const bandwidthAllowed = "an object of ingressRate, ingressBurst, egressRate and egressBurst"
 
-// limits are the keys of a bandwidth.
-type limits struct {
+// rawBandwidth are the keys of a bandwidth.
+type rawBandwidth struct {
 	IngressRate  json.RawMessage `json:"ingressRate"`
 	IngressBurst json.RawMessage `json:"ingressBurst"`
 	EgressRate   json.RawMessage `json:"egressRate"`
 	EgressBurst  json.RawMessage `json:"egressBurst"`
 }
 
-// knownLimits refuses a misspelt key, and so a limit that would not be there. (A
+// checkBandwidthKeys refuses a misspelt key, and so a limit that would not be there. (A
 // runtime's own object may have keys of later conventions.)
-func (in *stdin) knownLimits() error {
-	if absent(in.Bandwidth) {
+func (raw *rawConfig) checkBandwidthKeys() error {
+	if absent(raw.Bandwidth) {
 		return nil
 	}
-	decoder := json.NewDecoder(bytes.NewReader(in.Bandwidth))
+	decoder := json.NewDecoder(bytes.NewReader(raw.Bandwidth))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&limits{}); err != nil {
-		return &KeyError{Key: "bandwidth", Value: clip(in.Bandwidth), Allowed: limitsAllowed, Err: err}
+	if err := decoder.Decode(&rawBandwidth{}); err != nil {
+		return &KeyError{Key: "bandwidth", Value: truncate(raw.Bandwidth), Allowed: bandwidthAllowed, Err: err}
 	}
 	return nil
 }
 
-func bandwidthOf(key string, raw json.RawMessage) (Bandwidth, error) {
+func decodeBandwidth(key string, raw json.RawMessage) (Bandwidth, error) {
 	var b Bandwidth
-	var fields limits
-	if err := decode(key, raw, &fields, limitsAllowed); err != nil {
+	var fields rawBandwidth
+	if err := decode(key, raw, &fields, bandwidthAllowed); err != nil {
 		return b, err
 	}
 	var err error
-	if b.Ingress, err = limit(key+".ingress", fields.IngressRate, fields.IngressBurst); err != nil {
+	if b.Ingress, err = decodeLimit(key+".ingress", fields.IngressRate, fields.IngressBurst); err != nil {
 		return b, err
 	}
-	b.Egress, err = limit(key+".egress", fields.EgressRate, fields.EgressBurst)
+	b.Egress, err = decodeLimit(key+".egress", fields.EgressRate, fields.EgressBurst)
 	return b, err
 }
 
-func limit(direction string, rate, burst json.RawMessage) (Limit, error) {
+func decodeLimit(direction string, rate, burst json.RawMessage) (Limit, error) {
 	rates := fmt.Sprintf("an integer of bits per second, from %d to %d", minRate, int64(maxRate))
 	bursts := fmt.Sprintf("an integer of bits, from %d (a frame of 64 KiB with the headers of its segments) to %d", minBurst, int64(maxBurst))
-	perSecond, err := integer(direction+"Rate", rate, 0, maxRate, rates)
+	perSecond, err := decodeInteger(direction+"Rate", rate, 0, maxRate, rates)
 	if err != nil {
 		return Limit{}, err
 	}
-	bits, err := integer(direction+"Burst", burst, 0, maxBurst, bursts)
+	bits, err := decodeInteger(direction+"Burst", burst, 0, maxBurst, bursts)
 	switch {
 	case err != nil:
 		return Limit{}, err
 	case perSecond == 0 && bits == 0:
 		return Limit{}, nil
 	case perSecond == 0:
-		return Limit{}, &KeyError{Key: direction + "Rate", Value: written(rate), Allowed: "both or neither: " + rates, Err: errors.New("a burst needs a rate")}
+		return Limit{}, &KeyError{Key: direction + "Rate", Value: rawValue(rate), Allowed: "both or neither: " + rates, Err: errors.New("a burst needs a rate")}
 	case perSecond < minRate:
-		return Limit{}, &KeyError{Key: direction + "Rate", Value: written(rate), Allowed: rates}
+		return Limit{}, &KeyError{Key: direction + "Rate", Value: rawValue(rate), Allowed: rates}
 	case bits == 0:
-		return Limit{}, &KeyError{Key: direction + "Burst", Value: written(burst), Allowed: "both or neither: " + bursts, Err: errors.New("a rate needs a burst")}
+		return Limit{}, &KeyError{Key: direction + "Burst", Value: rawValue(burst), Allowed: "both or neither: " + bursts, Err: errors.New("a rate needs a burst")}
 	case bits < minBurst:
-		return Limit{}, &KeyError{Key: direction + "Burst", Value: written(burst), Allowed: bursts, Err: errors.New("too small for a frame of the guest's segmentation offload")}
+		return Limit{}, &KeyError{Key: direction + "Burst", Value: rawValue(burst), Allowed: bursts, Err: errors.New("too small for a frame of the guest's segmentation offload")}
 	}
 	return Limit{Rate: uint64(perSecond), Burst: uint64(bits)}, nil
 }
 
-// written is a number as it was written, if it was.
-func written(raw json.RawMessage) string {
+// rawValue returns the JSON text of a value for an error, or "none" if the key is absent.
+func rawValue(raw json.RawMessage) string {
 	if absent(raw) {
 		return "none"
 	}
-	return clip(raw)
+	return truncate(raw)
 }

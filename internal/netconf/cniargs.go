@@ -2,9 +2,9 @@ package netconf
 
 import "github.com/containernetworking/cni/pkg/types"
 
-// cniArgs are what is known of CNI_ARGS, "MAC=…;IgnoreUnknown=1;K8S_POD_NAME=…". The CNI
+// knownArgs are what is known of CNI_ARGS, "MAC=…;IgnoreUnknown=1;K8S_POD_NAME=…". The CNI
 // library finds a key by the name of the field.
-type cniArgs struct {
+type knownArgs struct {
 	types.CommonArgs
 	MAC types.UnmarshallableString
 	// The IPAM plugin's (conventions, "CNI_ARGS"; host-local).
@@ -13,15 +13,15 @@ type cniArgs struct {
 	TC_REDIRECT_TAP_NAME, TC_REDIRECT_TAP_UID, TC_REDIRECT_TAP_GID types.UnmarshallableString //nolint:revive // names of keys
 }
 
-func parseArgs(args *Args) (*cniArgs, error) {
-	known := &cniArgs{}
-	given := args.Args
-	if args.Redirector != nil && given != "" { // tc-redirect-tap lets others pass
-		given += ";IgnoreUnknown=true"
+func parseCNIArgs(args *Args) (*knownArgs, error) {
+	known := &knownArgs{}
+	rawArgs := args.Args
+	if args.Redirector != nil && rawArgs != "" { // tc-redirect-tap lets others pass
+		rawArgs += ";IgnoreUnknown=true"
 	}
-	if err := types.LoadArgs(given, known); err != nil {
+	if err := types.LoadArgs(rawArgs, known); err != nil {
 		return nil, &VarError{
-			Var: "CNI_ARGS", Value: clip([]byte(args.Args)), Err: err,
+			Var: "CNI_ARGS", Value: truncate([]byte(args.Args)), Err: err,
 			Advice: "CNI_ARGS is KEY=VALUE;…, of which MAC is understood, IP and GATEWAY by IPAM plugins, and with redirect TC_REDIRECT_TAP_NAME, _UID and _GID; IgnoreUnknown=1 lets others pass",
 		}
 	}

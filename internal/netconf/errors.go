@@ -56,8 +56,8 @@ func (e *VarError) Unwrap() error { return e.Err }
 // CNI is as that of ErrUndecodable.
 func (e *VarError) CNI() (uint, string) { return types.ErrInvalidEnvironmentVariables, e.Advice }
 
-// clip keeps an error readable, and pretty-printed JSON on one line, whatever it quotes.
-func clip(value []byte) string {
+// truncate keeps an error readable, and pretty-printed JSON on one line, whatever it quotes.
+func truncate(value []byte) string {
 	const most = 80
 	text := string(value)
 	var compact bytes.Buffer

@@ -16,40 +16,40 @@ type Inventory struct {
 // ParseGC reads only what GC acts on: a configuration that ADD would refuse today
 // may have garbage from yesterday.
 func ParseGC(args *Args) (*Config, *Inventory, error) {
-	in, conf, err := identify(args)
+	raw, conf, err := parseIdentity(args)
 	if err != nil {
 		return nil, nil, err
 	}
-	if conf.NetnsDirs, err = in.netnsDirs(); err != nil {
+	if conf.NetnsDirs, err = raw.netnsDirs(); err != nil {
 		return nil, nil, err
 	}
-	if conf.IPAM, err = in.ipamType(); err != nil {
+	if conf.IPAM, err = raw.ipamType(); err != nil {
 		return nil, nil, err
 	}
-	inventory, err := in.inventory()
+	inventory, err := raw.inventory()
 	if err != nil {
 		return nil, nil, err
 	}
 	return conf, inventory, nil
 }
 
-func (in *stdin) inventory() (*Inventory, error) {
+func (raw *rawConfig) inventory() (*Inventory, error) {
 	const key, allowed = "cni.dev/valid-attachments", "a list of objects with containerID and ifname; [] or null means that none is valid, and all taps of the network go"
-	raw := in.ValidAttachments
-	if raw == nil {
-		raw = in.Attachments
+	value := raw.ValidAttachments
+	if value == nil {
+		value = raw.Attachments
 	}
-	if raw == nil { // not even null: nobody said that all attachments are garbage
+	if value == nil { // not even null: nobody said that all attachments are garbage
 		return nil, &KeyError{Key: key, Value: "none", Allowed: allowed, Err: errors.New("GC does not know what to keep")}
 	}
 	var list []types.GCAttachment
-	if err := decode(key, raw, &list, allowed); err != nil {
+	if err := decode(key, value, &list, allowed); err != nil {
 		return nil, err
 	}
-	inventory := &Inventory{network: aliasField(in.Name), known: make(map[string]bool, len(list))}
+	inventory := &Inventory{network: aliasField(raw.Name), known: make(map[string]bool, len(list))}
 	for _, a := range list {
 		if a.ContainerID == "" || a.IfName == "" {
-			return nil, &KeyError{Key: key, Value: clip(raw), Allowed: allowed, Err: errors.New("an entry names no attachment")}
+			return nil, &KeyError{Key: key, Value: truncate(value), Allowed: allowed, Err: errors.New("an entry names no attachment")}
 		}
 		inventory.known[attachmentFields(a.ContainerID, a.IfName)] = true
 	}

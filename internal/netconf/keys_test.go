@@ -325,7 +325,7 @@ func TestParseDNS(t *testing.T) {
 	}
 }
 
-func TestClip(t *testing.T) {
+func TestTruncate(t *testing.T) {
 	tests := []struct{ name, value, want string }{
 		{"short", "1500", "1500"},
 		{"at the limit", strings.Repeat("x", 80), strings.Repeat("x", 80)},
@@ -333,8 +333,8 @@ func TestClip(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := clip([]byte(tt.value)); got != tt.want {
-				t.Errorf("clip\nwant %s\ngot  %s", tt.want, got)
+			if got := truncate([]byte(tt.value)); got != tt.want {
+				t.Errorf("truncate\nwant %s\ngot  %s", tt.want, got)
 			}
 		})
 	}

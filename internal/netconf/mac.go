@@ -12,70 +12,70 @@ import (
 // CNI_ARGS, the configuration itself. All four are read, one address is judged.
 // Where the tap is not the interface that CNI_IFNAME names, args.cni and CNI_ARGS
 // do not speak of it.
-func (in *stdin) mac(args *Args, isInterface bool) (net.HardwareAddr, error) {
+func (raw *rawConfig) mac(args *Args, isInterface bool) (net.HardwareAddr, error) {
 	var runtime, cni struct {
 		MAC json.RawMessage `json:"mac"`
 	}
 	var keys struct {
 		CNI json.RawMessage `json:"cni"`
 	}
-	if err := decode("runtimeConfig", in.RuntimeConfig, &runtime, "an object"); err != nil {
+	if err := decode("runtimeConfig", raw.RuntimeConfig, &runtime, "an object"); err != nil {
 		return nil, err
 	}
-	if err := decode("args", in.Args, &keys, "an object"); err != nil {
+	if err := decode("args", raw.Args, &keys, "an object"); err != nil {
 		return nil, err
 	}
 	if err := decode("args.cni", keys.CNI, &cni, "an object"); err != nil {
 		return nil, err
 	}
-	fromRuntime, err := text("runtimeConfig.mac", runtime.MAC)
+	fromRuntime, err := decodeMACString("runtimeConfig.mac", runtime.MAC)
 	if err != nil {
 		return nil, err
 	}
-	fromCNI, err := text("args.cni.mac", cni.MAC)
+	fromCNI, err := decodeMACString("args.cni.mac", cni.MAC)
 	if err != nil {
 		return nil, err
 	}
-	given, err := parseArgs(args)
+	cniArgs, err := parseCNIArgs(args)
 	if err != nil {
 		return nil, err
 	}
-	fromArgs := string(given.MAC)
-	fromKey, err := text("mac", in.MAC)
+	fromArgs := string(cniArgs.MAC)
+	fromKey, err := decodeMACString("mac", raw.MAC)
 	if err != nil {
 		return nil, err
 	}
 	switch {
 	case fromRuntime != "":
-		return macOfKey("runtimeConfig.mac", fromRuntime)
+		return parseKeyMAC("runtimeConfig.mac", fromRuntime)
 	case fromCNI != "" && isInterface:
-		return macOfKey("args.cni.mac", fromCNI)
+		return parseKeyMAC("args.cni.mac", fromCNI)
 	case fromArgs != "" && isInterface:
 		mac, err := parseMAC(fromArgs)
 		if err != nil {
 			return nil, &VarError{
-				Var: "CNI_ARGS", Value: clip([]byte(args.Args)), Err: fmt.Errorf("MAC %s: %w", fromArgs, err),
+				Var: "CNI_ARGS", Value: truncate([]byte(args.Args)), Err: fmt.Errorf("MAC %s: %w", fromArgs, err),
 				Advice: "allowed is " + macAllowed,
 			}
 		}
 		return mac, nil
 	case fromKey != "":
-		return macOfKey("mac", fromKey)
+		return parseKeyMAC("mac", fromKey)
 	}
 	return nil, nil
 }
 
-func macOfKey(key, value string) (net.HardwareAddr, error) {
+func parseKeyMAC(key, value string) (net.HardwareAddr, error) {
 	mac, err := parseMAC(value)
 	if err != nil {
-		return nil, &KeyError{Key: key, Value: clip([]byte(value)), Allowed: macAllowed, Err: err}
+		return nil, &KeyError{Key: key, Value: truncate([]byte(value)), Allowed: macAllowed, Err: err}
 	}
 	return mac, nil
 }
 
 const macAllowed = "a unicast 48-bit address such as 02:00:00:12:34:56"
 
-func text(key string, raw json.RawMessage) (string, error) {
+func decodeMACString(key string, raw json.RawMessage) (string, error) {
 	var s string
 	err := decode(key, raw, &s, macAllowed)
 	return s, err

@@ -13,30 +13,30 @@ const maxNameLen = 15
 
 // tapName is the tap's final name: that of the interface unless the key names another,
 // or the tap takes over that interface.
-func (in *stdin) tapName(args *Args, redirect bool) (string, error) {
+func (raw *rawConfig) tapName(args *Args, redirect bool) (string, error) {
 	const allowed = "an interface name, at most 15 bytes"
 	ifName := args.IfName
 	if redirect {
-		given, err := parseArgs(args)
+		cniArgs, err := parseCNIArgs(args)
 		if err != nil {
 			return ifName, err
 		}
-		if given := string(given.TC_REDIRECT_TAP_NAME); given != "" {
-			if err := checkInterfaceName(given); err != nil {
-				return ifName, &VarError{Var: "CNI_ARGS", Value: clip([]byte(args.Args)), Err: fmt.Errorf("TC_REDIRECT_TAP_NAME: %w", err), Advice: "allowed is " + allowed}
+		if name := string(cniArgs.TC_REDIRECT_TAP_NAME); name != "" {
+			if err := checkInterfaceName(name); err != nil {
+				return ifName, &VarError{Var: "CNI_ARGS", Value: truncate([]byte(args.Args)), Err: fmt.Errorf("TC_REDIRECT_TAP_NAME: %w", err), Advice: "allowed is " + allowed}
 			}
-			return given, nil
+			return name, nil
 		}
 		if ifName != "" { // STATUS has none
 			ifName = redirectName(ifName)
 		}
 	}
 	var name string
-	if err := decode("tapName", in.TapName, &name, allowed); err != nil || name == "" {
+	if err := decode("tapName", raw.TapName, &name, allowed); err != nil || name == "" {
 		return ifName, err
 	}
 	if err := checkInterfaceName(name); err != nil {
-		return ifName, &KeyError{Key: "tapName", Value: clip(in.TapName), Allowed: allowed, Err: err}
+		return ifName, &KeyError{Key: "tapName", Value: truncate(raw.TapName), Allowed: allowed, Err: err}
 	}
 	return name, nil
 }

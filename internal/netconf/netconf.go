@@ -54,9 +54,9 @@ type Tap struct {
 	Bandwidth  Bandwidth
 }
 
-// stdin holds every key as it was written, so that an error can name its value.
+// rawConfig holds every key as it was written, so that an error can name its value.
 // encoding/json matches the keys case-insensitively, as the reference does.
-type stdin struct {
+type rawConfig struct {
 	CNIVersion     string          `json:"cniVersion"`
 	Name           string          `json:"name"`
 	MultiQueue     json.RawMessage `json:"multiQueue"`
@@ -92,14 +92,14 @@ type stdin struct {
 // Parse validates everything that ADD and CHECK act on. Its error is a
 // *[KeyError], a *[VarError], or wraps [ErrUndecodable].
 func Parse(args *Args) (*Config, error) {
-	in, conf, err := network(args)
+	raw, conf, err := parseNetwork(args)
 	if err != nil {
 		return nil, err
 	}
 	if err := checkInterfaceName(args.IfName); err != nil {
 		return nil, ifNameError(args.IfName, err)
 	}
-	if conf.PrevResult, err = in.prevResult(); err != nil {
+	if conf.PrevResult, err = raw.prevResult(); err != nil {
 		return nil, err
 	}
 	if err := conf.checkChain(); err != nil {
@@ -111,40 +111,40 @@ func Parse(args *Args) (*Config, error) {
 // ParseStatus validates what holds for every attachment of a network: STATUS
 // comes without container ID, namespace and interface name.
 func ParseStatus(args *Args) (*Config, error) {
-	_, conf, err := network(args)
+	_, conf, err := parseNetwork(args)
 	return conf, err
 }
 
-func network(args *Args) (*stdin, *Config, error) {
-	in, conf, err := identify(args)
+func parseNetwork(args *Args) (*rawConfig, *Config, error) {
+	raw, conf, err := parseIdentity(args)
 	if err != nil {
 		return nil, nil, err
 	}
-	if !absent(in.Plugins) { // its keys would be ignored, the owner among them
+	if !absent(raw.Plugins) { // its keys would be ignored, the owner among them
 		return nil, nil, &KeyError{
-			Key: "plugins", Value: clip(in.Plugins), Allowed: "one entry of that list, with the cniVersion and name of the file",
+			Key: "plugins", Value: truncate(raw.Plugins), Allowed: "one entry of that list, with the cniVersion and name of the file",
 			Err: errors.New("this is a whole conflist, of which a runtime (or cnitool) gives a plugin its own entry"),
 		}
 	}
-	if conf.Tap, err = in.tap(args); err != nil {
+	if conf.Tap, err = raw.tap(args); err != nil {
 		return nil, nil, err
 	}
-	if conf.NetnsDirs, err = in.netnsDirs(); err != nil {
+	if conf.NetnsDirs, err = raw.netnsDirs(); err != nil {
 		return nil, nil, err
 	}
-	if conf.IPAM, err = in.ipamType(); err != nil {
+	if conf.IPAM, err = raw.ipamType(); err != nil {
 		return nil, nil, err
 	}
-	if err := in.checkRequestedIPs(conf.IPAM); err != nil {
+	if err := raw.checkRequestedIPs(conf.IPAM); err != nil {
 		return nil, nil, err
 	}
-	if err := decode("dns", in.DNS, &conf.DNS, "an object of nameservers, domain, search and options"); err != nil {
+	if err := decode("dns", raw.DNS, &conf.DNS, "an object of nameservers, domain, search and options"); err != nil {
 		return nil, nil, err
 	}
 	if err := conf.checkResultVersion(); err != nil {
 		return nil, nil, err
 	}
-	return in, conf, nil
+	return raw, conf, nil
 }
 
 // ParseDel reads only what DEL acts on: name and ipam. No other key is needed to find what
@@ -152,28 +152,28 @@ func network(args *Args) (*stdin, *Config, error) {
 // it; the Config is nil only where the attachment cannot be told. prevResult, redirect and
 // tapName are no more than hints, for what has no alias.
 func ParseDel(args *Args) (*Config, error) {
-	in, conf, err := identify(args)
+	raw, conf, err := parseIdentity(args)
 	if err != nil {
 		return nil, err
 	}
-	conf.PrevResult, conf.PrevResultErr = in.prevResult()
-	conf.Tap.Redirect, _ = in.redirect(args)
-	if conf.Tap.Name, err = in.tapName(args, conf.Tap.Redirect); err != nil && conf.Tap.Redirect {
+	conf.PrevResult, conf.PrevResultErr = raw.prevResult()
+	conf.Tap.Redirect, _ = raw.redirect(args)
+	if conf.Tap.Name, err = raw.tapName(args, conf.Tap.Redirect); err != nil && conf.Tap.Redirect {
 		conf.Tap.Name = "" // not the interface's
 	}
-	conf.IPAM, err = in.ipamType()
+	conf.IPAM, err = raw.ipamType()
 	return conf, err
 }
 
-func identify(args *Args) (*stdin, *Config, error) {
-	in, err := args.decoded()
+func parseIdentity(args *Args) (*rawConfig, *Config, error) {
+	raw, err := args.decodeStdin()
 	if err != nil {
 		return nil, nil, err
 	}
 	override := strings.ToUpper(args.NetnsOverride)
-	return in, &Config{
-		CNIVersion:      in.CNIVersion,
-		Network:         in.Name,
+	return raw, &Config{
+		CNIVersion:      raw.CNIVersion,
+		Network:         raw.Name,
 		ContainerID:     args.ContainerID,
 		IfName:          args.IfName,
 		Netns:           args.Netns,
@@ -181,69 +181,69 @@ func identify(args *Args) (*stdin, *Config, error) {
 	}, nil
 }
 
-func (in *stdin) tap(args *Args) (Tap, error) {
+func (raw *rawConfig) tap(args *Args) (Tap, error) {
 	var t Tap
 	var err error
-	if t.Redirect, err = in.redirect(args); err != nil {
+	if t.Redirect, err = raw.redirect(args); err != nil {
 		return t, err
 	}
-	if t.Name, err = in.tapName(args, t.Redirect); err != nil {
+	if t.Name, err = raw.tapName(args, t.Redirect); err != nil {
 		return t, err
 	}
-	if err = decode("multiQueue", in.MultiQueue, &t.MultiQueue, "true or false"); err != nil {
+	if err = decode("multiQueue", raw.MultiQueue, &t.MultiQueue, "true or false"); err != nil {
 		return t, err
 	}
-	if t.MTU, err = in.mtu(); err != nil {
+	if t.MTU, err = raw.mtu(); err != nil {
 		return t, err
 	}
-	if t.MAC, err = in.mac(args, t.Name == args.IfName); err != nil {
+	if t.MAC, err = raw.mac(args, t.Name == args.IfName); err != nil {
 		return t, err
 	}
-	if t.Owner, err = id("owner", in.Owner); err != nil {
+	if t.Owner, err = decodeID("owner", raw.Owner); err != nil {
 		return t, err
 	}
-	if t.Group, err = id("group", in.Group); err != nil {
+	if t.Group, err = decodeID("group", raw.Group); err != nil {
 		return t, err
 	}
-	if t.Label, err = in.label(); err != nil {
+	if t.Label, err = raw.label(); err != nil {
 		return t, err
 	}
-	if t.Bridge, err = in.bridge(); err != nil {
+	if t.Bridge, err = raw.bridge(); err != nil {
 		return t, err
 	}
-	if t.Isolated, err = in.isolated(t.Bridge); err != nil {
+	if t.Isolated, err = raw.isolated(t.Bridge); err != nil {
 		return t, err
 	}
-	if t.VLANs, err = in.vlans(t.Bridge); err != nil {
+	if t.VLANs, err = raw.vlans(t.Bridge); err != nil {
 		return t, err
 	}
-	if t.TxQueueLen, err = in.txQueueLen(); err != nil {
+	if t.TxQueueLen, err = raw.txQueueLen(); err != nil {
 		return t, err
 	}
-	if t.Promisc, err = in.promisc(); err != nil {
+	if t.Promisc, err = raw.promisc(); err != nil {
 		return t, err
 	}
-	if err = decode("allmulti", in.AllMulti, &t.AllMulti, "true or false"); err != nil {
+	if err = decode("allmulti", raw.AllMulti, &t.AllMulti, "true or false"); err != nil {
 		return t, err
 	}
-	if t.Bandwidth, err = in.bandwidth(); err != nil {
+	if t.Bandwidth, err = raw.bandwidth(); err != nil {
 		return t, err
 	}
 	if !t.Redirect {
 		return t, rejectRedirectArgs(args)
 	}
-	return t, t.applyRedirect(in, args)
+	return t, t.applyRedirect(raw, args)
 }
 
 // prevResult reads the result of the plugins before this one, in whatever
 // version the configuration has.
-func (in *stdin) prevResult() (*current.Result, error) {
-	if absent(in.PrevResult) {
+func (raw *rawConfig) prevResult() (*current.Result, error) {
+	if absent(raw.PrevResult) {
 		return nil, nil
 	}
-	result, err := DecodeResult(in.PrevResult, in.CNIVersion)
+	result, err := DecodeResult(raw.PrevResult, raw.CNIVersion)
 	if err != nil {
-		return nil, &KeyError{Key: "prevResult", Value: clip(in.PrevResult), Allowed: "a CNI result of version " + in.CNIVersion, Err: err}
+		return nil, &KeyError{Key: "prevResult", Value: truncate(raw.PrevResult), Allowed: "a CNI result of version " + raw.CNIVersion, Err: err}
 	}
 	return result, nil
 }

@@ -410,7 +410,7 @@ func TestVarErrorKeepsItsCause(t *testing.T) {
 	}
 }
 
-func TestParseLongValueIsClippedInTheError(t *testing.T) {
+func TestParseTruncatesLongValueInError(t *testing.T) {
 	_, err := Parse(callOf(vmsWith(fmt.Sprintf(`"mtu": "%s"`, bytes.Repeat([]byte("9"), 5000)))))
 
 	var key *KeyError

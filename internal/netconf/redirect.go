@@ -11,15 +11,15 @@ import (
 )
 
 // redirect says whether the tap takes over the interface that CNI_IFNAME names.
-func (in *stdin) redirect(args *Args) (bool, error) {
+func (raw *rawConfig) redirect(args *Args) (bool, error) {
 	redirect := args.Redirector != nil
-	err := decode("redirect", in.Redirect, &redirect, "true or false")
+	err := decode("redirect", raw.Redirect, &redirect, "true or false")
 	return redirect, err
 }
 
 // applyRedirect rejects keys that contradict redirect and sets owner and group from CNI_ARGS.
-func (t *Tap) applyRedirect(in *stdin, args *Args) error {
-	ipam, err := in.ipamType()
+func (t *Tap) applyRedirect(raw *rawConfig, args *Args) error {
+	ipam, err := raw.ipamType()
 	if err != nil {
 		return err
 	}
@@ -29,50 +29,50 @@ func (t *Tap) applyRedirect(in *stdin, args *Args) error {
 		value json.RawMessage
 		why   string
 	}{
-		{"mac", t.MAC != nil, in.MAC, "the guest bears the interface's MAC address, and nobody sees the tap's own"},
-		{"mtu", t.MTU != 0, in.MTU, "the tap has the interface's MTU"},
-		{"bridge", t.Bridge != "", in.Bridge, "all that the tap receives goes out through the interface, and nothing to a bridge"},
-		{"ipam", ipam != "", in.IPAM, "the guest takes the addresses that the interface has from the plugin before"},
+		{"mac", t.MAC != nil, raw.MAC, "the guest bears the interface's MAC address, and nobody sees the tap's own"},
+		{"mtu", t.MTU != 0, raw.MTU, "the tap has the interface's MTU"},
+		{"bridge", t.Bridge != "", raw.Bridge, "all that the tap receives goes out through the interface, and nothing to a bridge"},
+		{"ipam", ipam != "", raw.IPAM, "the guest takes the addresses that the interface has from the plugin before"},
 	} {
 		if contradiction.set {
 			return &KeyError{
-				Key: contradiction.key, Value: written(contradiction.value), Allowed: contradiction.key + " or redirect, but not both",
+				Key: contradiction.key, Value: rawValue(contradiction.value), Allowed: contradiction.key + " or redirect, but not both",
 				Err: errors.New("with redirect " + contradiction.why),
 			}
 		}
 	}
-	given, err := parseArgs(args)
+	cniArgs, err := parseCNIArgs(args)
 	if err != nil {
 		return err
 	}
 	if r := args.Redirector; r != nil { // as tc-redirect-tap has it
-		t.Owner, t.Group = orElse(t.Owner, r.User), orElse(t.Group, r.Group)
+		t.Owner, t.Group = valueOr(t.Owner, r.User), valueOr(t.Group, r.Group)
 	}
-	if t.Owner, err = idOfArgs(args.Args, "TC_REDIRECT_TAP_UID", given.TC_REDIRECT_TAP_UID, t.Owner); err != nil {
+	if t.Owner, err = parseArgsID(args.Args, "TC_REDIRECT_TAP_UID", cniArgs.TC_REDIRECT_TAP_UID, t.Owner); err != nil {
 		return err
 	}
-	t.Group, err = idOfArgs(args.Args, "TC_REDIRECT_TAP_GID", given.TC_REDIRECT_TAP_GID, t.Group)
+	t.Group, err = parseArgsID(args.Args, "TC_REDIRECT_TAP_GID", cniArgs.TC_REDIRECT_TAP_GID, t.Group)
 	return err
 }
 
 // rejectRedirectArgs rejects TC_REDIRECT_TAP_* in CNI_ARGS if redirect is off: ignoring the UID
 // would leave the tap open to any user. IgnoreUnknown accepts them.
 func rejectRedirectArgs(args *Args) error {
-	given, err := parseArgs(args)
-	if err != nil || given.IgnoreUnknown {
+	cniArgs, err := parseCNIArgs(args)
+	if err != nil || cniArgs.IgnoreUnknown {
 		return err
 	}
 	for _, key := range []struct {
 		name  string
 		value types.UnmarshallableString
 	}{
-		{"TC_REDIRECT_TAP_NAME", given.TC_REDIRECT_TAP_NAME},
-		{"TC_REDIRECT_TAP_UID", given.TC_REDIRECT_TAP_UID},
-		{"TC_REDIRECT_TAP_GID", given.TC_REDIRECT_TAP_GID},
+		{"TC_REDIRECT_TAP_NAME", cniArgs.TC_REDIRECT_TAP_NAME},
+		{"TC_REDIRECT_TAP_UID", cniArgs.TC_REDIRECT_TAP_UID},
+		{"TC_REDIRECT_TAP_GID", cniArgs.TC_REDIRECT_TAP_GID},
 	} {
 		if key.value != "" {
 			return &VarError{
-				Var: "CNI_ARGS", Value: clip([]byte(args.Args)), Err: fmt.Errorf("%s means something only with redirect", key.name),
+				Var: "CNI_ARGS", Value: truncate([]byte(args.Args)), Err: fmt.Errorf("%s means something only with redirect", key.name),
 				Advice: "set redirect, or the keys tapName, owner and group of the configuration; IgnoreUnknown=1 lets it pass",
 			}
 		}
@@ -80,21 +80,21 @@ func rejectRedirectArgs(args *Args) error {
 	return nil
 }
 
-func orElse(id *uint32, otherwise uint32) *uint32 {
+func valueOr(id *uint32, value uint32) *uint32 {
 	if id != nil {
 		return id
 	}
-	return &otherwise
+	return &value
 }
 
-func idOfArgs(cniArgs, name string, value types.UnmarshallableString, otherwise *uint32) (*uint32, error) {
+func parseArgsID(rawArgs, name string, value types.UnmarshallableString, fallback *uint32) (*uint32, error) {
 	if value == "" {
-		return otherwise, nil
+		return fallback, nil
 	}
 	n, err := strconv.ParseUint(string(value), 10, 32)
 	if err != nil || n > maxID {
 		return nil, &VarError{
-			Var: "CNI_ARGS", Value: clip([]byte(cniArgs)), Err: fmt.Errorf("%s %q is no numeric ID", name, value),
+			Var: "CNI_ARGS", Value: truncate([]byte(rawArgs)), Err: fmt.Errorf("%s %q is no numeric ID", name, value),
 			Advice: fmt.Sprintf("allowed is an ID from 0 to %d", int64(maxID)),
 		}
 	}

@@ -23,10 +23,10 @@ func DecodeResult(data []byte, confVersion string) (*current.Result, error) {
 	if fields == nil {
 		return nil, fmt.Errorf("%w: null instead of an object", ErrUndecodable)
 	}
-	if err := noNullEntries(fields); err != nil {
+	if err := rejectNullEntries(fields); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUndecodable, err)
 	}
-	data, own, err := nameVersion(data, fields, confVersion)
+	data, own, err := addVersion(data, fields, confVersion)
 	if err != nil {
 		return nil, err
 	}
@@ -44,8 +44,8 @@ func DecodeResult(data []byte, confVersion string) (*current.Result, error) {
 	return converted, nil
 }
 
-// nameVersion adds the cniVersion of the configuration to a result without one.
-func nameVersion(data []byte, fields map[string]json.RawMessage, confVersion string) ([]byte, string, error) {
+// addVersion adds the cniVersion of the configuration to a result without one.
+func addVersion(data []byte, fields map[string]json.RawMessage, confVersion string) ([]byte, string, error) {
 	var own struct {
 		CNIVersion string `json:"cniVersion"`
 	}
@@ -67,9 +67,9 @@ func nameVersion(data []byte, fields map[string]json.RawMessage, confVersion str
 	return data, confVersion, nil
 }
 
-// noNullEntries looks into the lists of pointers that the library makes of a
+// rejectNullEntries looks into the lists of pointers that the library makes of a
 // result; encoding/json matches their keys case-insensitively.
-func noNullEntries(fields map[string]json.RawMessage) error {
+func rejectNullEntries(fields map[string]json.RawMessage) error {
 	for key, raw := range fields {
 		switch strings.ToLower(key) {
 		case "interfaces", "ips", "routes":

@@ -29,7 +29,7 @@ func TestSchemaHasTheKeysOfThePlugin(t *testing.T) {
 	ofList := []string{"plugins"}                 // read only to be refused
 	ofRuntime := []string{"type", "capabilities"} // not for the plugin
 	read := map[string]bool{}
-	for _, field := range reflect.VisibleFields(reflect.TypeFor[stdin]()) {
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[rawConfig]()) {
 		key := field.Tag.Get("json")
 		read[key] = true
 		if _, there := inSchema[key]; !there && !slices.Contains(ofList, key) {

@@ -26,27 +26,27 @@ const (
 )
 
 // vlans reads the keys of the bridge plugin. A VLAN that is both native and in the trunk is native.
-func (in *stdin) vlans(bridge string) (VLANs, error) {
-	native, err := integer("vlan", in.VLAN, 0, maxVLAN, fmt.Sprintf("an integer from 1 to %d, or 0 for none", maxVLAN))
+func (raw *rawConfig) vlans(bridge string) (VLANs, error) {
+	native, err := decodeInteger("vlan", raw.VLAN, 0, maxVLAN, fmt.Sprintf("an integer from 1 to %d, or 0 for none", maxVLAN))
 	if err != nil {
 		return VLANs{}, err
 	}
 	if native != 0 && bridge == "" {
-		return VLANs{}, needsBridge("vlan", in.VLAN)
+		return VLANs{}, needsBridgeError("vlan", raw.VLAN)
 	}
-	trunk, err := in.vlanTrunk()
+	trunk, err := raw.vlanTrunk()
 	if err != nil {
 		return VLANs{}, err
 	}
 	if trunk != nil && bridge == "" {
-		return VLANs{}, needsBridge("vlanTrunk", in.VLANTrunk)
+		return VLANs{}, needsBridgeError("vlanTrunk", raw.VLANTrunk)
 	}
 	preserve := false // as in the bridge plugin v1.9.1: a guest stays within its VLAN
-	if err := decode("preserveDefaultVlan", in.PreserveVLAN, &preserve, "true or false"); err != nil {
+	if err := decode("preserveDefaultVlan", raw.PreserveVLAN, &preserve, "true or false"); err != nil {
 		return VLANs{}, err
 	}
 	if preserve && bridge == "" {
-		return VLANs{}, needsBridge("preserveDefaultVlan", in.PreserveVLAN)
+		return VLANs{}, needsBridgeError("preserveDefaultVlan", raw.PreserveVLAN)
 	}
 	if native == 0 && trunk == nil {
 		return VLANs{}, nil // a port without VLANs of its own keeps the default
@@ -62,18 +62,18 @@ func (in *stdin) vlans(bridge string) (VLANs, error) {
 	return vlans, nil
 }
 
-// needsBridge is the error of a key that is about a port, where the tap is none.
-func needsBridge(key string, value json.RawMessage) error {
+// needsBridgeError is the error of a key that is about a port, where the tap is none.
+func needsBridgeError(key string, value json.RawMessage) error {
 	return &KeyError{
-		Key: key, Value: clip(value), Allowed: key + " together with bridge",
+		Key: key, Value: truncate(value), Allowed: key + " together with bridge",
 		Err: errors.New("it is a setting of a bridge's port, and the tap is none"),
 	}
 }
 
 // vlanTrunk reads a list of VLANs and ranges; nil: there are none.
-func (in *stdin) vlanTrunk() (*vlanSet, error) {
+func (raw *rawConfig) vlanTrunk() (*vlanSet, error) {
 	var entries []json.RawMessage
-	if err := decode("vlanTrunk", in.VLANTrunk, &entries, "a list of objects, each "+trunkAllowed); err != nil || len(entries) == 0 {
+	if err := decode("vlanTrunk", raw.VLANTrunk, &entries, "a list of objects, each "+trunkAllowed); err != nil || len(entries) == 0 {
 		return nil, err
 	}
 	trunk := &vlanSet{}
@@ -97,19 +97,19 @@ func (s *vlanSet) addEntry(key string, raw json.RawMessage) error {
 		MinID json.RawMessage `json:"minID"`
 		MaxID json.RawMessage `json:"maxID"`
 	}
-	wrong := func(err error) error {
-		return &KeyError{Key: key, Value: clip(raw), Allowed: "an object " + trunkAllowed, Err: err}
+	invalid := func(err error) error {
+		return &KeyError{Key: key, Value: truncate(raw), Allowed: "an object " + trunkAllowed, Err: err}
 	}
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&entry); err != nil {
-		return wrong(err)
+		return invalid(err)
 	}
 	switch {
 	case absent(entry.ID) && absent(entry.MinID) && absent(entry.MaxID):
-		return wrong(errors.New("it names no VLAN"))
+		return invalid(errors.New("it names no VLAN"))
 	case absent(entry.MinID) != absent(entry.MaxID):
-		return wrong(errors.New("a range needs both its ends"))
+		return invalid(errors.New("a range needs both its ends"))
 	}
 	id, err := trunkID(key+".id", entry.ID)
 	if err != nil {
@@ -125,7 +125,7 @@ func (s *vlanSet) addEntry(key string, raw json.RawMessage) error {
 	}
 	if first > last {
 		return &KeyError{
-			Key: key + ".minID", Value: clip(entry.MinID), Allowed: "a minID that is not above maxID",
+			Key: key + ".minID", Value: truncate(entry.MinID), Allowed: "a minID that is not above maxID",
 			Err: fmt.Errorf("it is above the maxID, %d", last),
 		}
 	}
@@ -139,7 +139,7 @@ func trunkID(key string, raw json.RawMessage) (int64, error) {
 	if absent(raw) {
 		return 0, nil
 	}
-	return integer(key, raw, 1, maxVLAN, fmt.Sprintf("an integer from 1 to %d", maxVLAN))
+	return decodeInteger(key, raw, 1, maxVLAN, fmt.Sprintf("an integer from 1 to %d", maxVLAN))
 }
 
 // add adds a range, unless its ends are 0.
