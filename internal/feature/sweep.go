@@ -176,10 +176,10 @@ func SweepAttachment(conf *netconf.Config) Match {
 
 // SweepStale is the match of the attachments that the runtime does not know, for GC. A tap
 // that is not persistent is an ADD in flight, which makes its egress device after itself.
-func SweepStale(inventory *netconf.Inventory) Match {
+func SweepStale(valid *netconf.ValidAttachments) Match {
 	return Match{
-		Tap:    func(link *netdev.Link) bool { return link.Tun.Persistent && inventory.Stale(link.Alias) },
-		Egress: inventory.Egress,
-		Filter: inventory.StaleHook,
+		Tap:    func(link *netdev.Link) bool { return link.Tun.Persistent && valid.Stale(link.Alias) },
+		Egress: valid.IsEgress,
+		Filter: valid.StaleHook,
 	}
 }

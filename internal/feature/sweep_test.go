@@ -8,15 +8,15 @@ import (
 	"tap/internal/netdev"
 )
 
-// inventoryOfVMs knows of the attachments known/net1 and known/net2 of the network vms.
-func inventoryOfVMs(t *testing.T) *netconf.Inventory {
+// validInVMs knows of the attachments known/net1 and known/net2 of the network vms.
+func validInVMs(t *testing.T) *netconf.ValidAttachments {
 	t.Helper()
-	_, inventory, err := netconf.ParseGC(&netconf.Args{StdinData: []byte(`{"cniVersion": "1.1.0", "name": "vms", "type": "tap",
+	_, valid, err := netconf.ParseGC(&netconf.Args{StdinData: []byte(`{"cniVersion": "1.1.0", "name": "vms", "type": "tap",
 		"cni.dev/valid-attachments": [{"containerID": "known", "ifname": "net1"}, {"containerID": "known", "ifname": "net2"}]}`)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return inventory
+	return valid
 }
 
 func TestGarbage(t *testing.T) {
@@ -107,7 +107,7 @@ func TestGarbage(t *testing.T) {
 			for _, i := range tt.want {
 				want = append(want, tt.links[i])
 			}
-			if got := garbage(tt.links, SweepStale(inventoryOfVMs(t))); !slices.Equal(got, want) {
+			if got := garbage(tt.links, SweepStale(validInVMs(t))); !slices.Equal(got, want) {
 				t.Errorf("garbage\nwant %s\ngot  %s", linkTexts(want), linkTexts(got))
 			}
 		})

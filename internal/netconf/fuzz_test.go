@@ -170,35 +170,35 @@ func FuzzParseGC(f *testing.F) {
 	f.Add(gcOf(strings.Repeat("x", 108), `[]`, "").StdinData, strings.Repeat("x", 109), strings.Repeat("f", 108), "net1", "tap0")
 	f.Add(gcOf("", `[]`, "").StdinData, "vms", "0", "net1", "")
 	f.Fuzz(func(t *testing.T, stdin []byte, other, containerID, ifName, tapName string) {
-		conf, inventory, err := ParseGC(&Args{StdinData: stdin})
+		conf, valid, err := ParseGC(&Args{StdinData: stdin})
 		if err != nil {
 			wantDocumented(t, err)
-			if inventory != nil {
-				t.Errorf("Inventory beside the error %v\nwant nil\ngot  %+v", err, inventory)
+			if valid != nil {
+				t.Errorf("ValidAttachments beside the error %v\nwant nil\ngot  %+v", err, valid)
 			}
 			return
 		}
 		if slices.ContainsFunc(conf.NetnsDirs, leadsElsewhere) {
 			t.Errorf("NetnsDirs\nwant paths that say where they lead\ngot  %q", conf.NetnsDirs)
 		}
-		inventory.Stale(ifName) // any text may stand on a device
-		inventory.Egress(ifName, tapName)
+		valid.Stale(ifName) // any text may stand on a device
+		valid.IsEgress(ifName, tapName)
 		if other == conf.Network || !skeletonTakes(conf.Network) || !skeletonTakes(other) || !skeletonTakes(containerID) || !kernelTakes(ifName) {
 			return
 		}
 		alias := aliasOf(other, containerID, ifName, tapName)
-		if inventory.Stale(alias) {
+		if valid.Stale(alias) {
 			t.Errorf("Stale(%q), which is of the network %s, in %s\nwant false\ngot  true", alias, other, conf.Network)
 		}
-		if name := EgressName(alias); inventory.Egress(name, EgressAlias(alias)) {
-			t.Errorf("Egress(%q, %q), which is of the network %s, in %s\nwant false\ngot  true", name, EgressAlias(alias), other, conf.Network)
+		if name := EgressName(alias); valid.IsEgress(name, EgressAlias(alias)) {
+			t.Errorf("IsEgress(%q, %q), which is of the network %s, in %s\nwant false\ngot  true", name, EgressAlias(alias), other, conf.Network)
 		}
 	})
 }
 
 // What ADD calls its devices, GC finds: as garbage where the runtime does not
 // know the attachment, and only there.
-func FuzzInventory(f *testing.F) {
+func FuzzValidAttachments(f *testing.F) {
 	f.Add("vms", "0123abcd", "net1", "")
 	f.Add("vms", "0123abcd", "net1", "tap0")
 	f.Add("a.b", "a-b_c", "voil", `a\b"c'`)
@@ -215,16 +215,16 @@ func FuzzInventory(f *testing.F) {
 			t.Fatal(err)
 		}
 		alias := aliasOf(network, containerID, ifName, tapName)
-		if inventoryOf(t, network, string(known)).Stale(alias) {
+		if validAttachmentsOf(t, network, string(known)).Stale(alias) {
 			t.Errorf("Stale(%q), which is known\nwant false\ngot  true", alias)
 		}
-		inventory := inventoryOf(t, network, `[]`)
-		if !inventory.Stale(alias) {
+		valid := validAttachmentsOf(t, network, `[]`)
+		if !valid.Stale(alias) {
 			t.Errorf("Stale(%q), which is not known\nwant true\ngot  false", alias)
 		}
 		for _, of := range []string{"", EgressAlias(alias)} {
-			if name := EgressName(alias); !inventory.Egress(name, of) {
-				t.Errorf("Egress(%q, %q) in %s\nwant true\ngot  false", name, of, network)
+			if name := EgressName(alias); !valid.IsEgress(name, of) {
+				t.Errorf("IsEgress(%q, %q) in %s\nwant true\ngot  false", name, of, network)
 			}
 		}
 	})

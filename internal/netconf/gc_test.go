@@ -16,20 +16,20 @@ func gcOf(network, attachments, members string) *Args {
 }
 
 // mustParseGC parses what has to be right.
-func mustParseGC(t *testing.T, call *Args) (*Config, *Inventory) {
+func mustParseGC(t *testing.T, call *Args) (*Config, *ValidAttachments) {
 	t.Helper()
-	conf, inventory, err := ParseGC(call)
+	conf, valid, err := ParseGC(call)
 	if err != nil {
 		t.Fatalf("ParseGC(%s)\nwant no error\ngot  %v", call.StdinData, err)
 	}
-	return conf, inventory
+	return conf, valid
 }
 
-// inventoryOf is that of a network of which the runtime knows these attachments.
-func inventoryOf(t *testing.T, network, attachments string) *Inventory {
+// validAttachmentsOf is that of a network of which the runtime knows these attachments.
+func validAttachmentsOf(t *testing.T, network, attachments string) *ValidAttachments {
 	t.Helper()
-	_, inventory := mustParseGC(t, gcOf(network, attachments, ""))
-	return inventory
+	_, valid := mustParseGC(t, gcOf(network, attachments, ""))
+	return valid
 }
 
 // aliasOf is the alias of an attachment; tapName may be empty.
@@ -126,7 +126,7 @@ func TestStale(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := inventoryOf(t, tt.network, tt.known).Stale(tt.alias); got != tt.want {
+			if got := validAttachmentsOf(t, tt.network, tt.known).Stale(tt.alias); got != tt.want {
 				t.Errorf("Stale(%q) in %s, of which is known %s\nwant %v\ngot  %v", tt.alias, tt.network, tt.known, tt.want, got)
 			}
 		})
@@ -169,8 +169,8 @@ func TestEgress(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := inventoryOf(t, tt.network, `[]`).Egress(tt.device, tt.alias); got != tt.want {
-				t.Errorf("Egress(%q, %q) in %s\nwant %v\ngot  %v", tt.device, tt.alias, tt.network, tt.want, got)
+			if got := validAttachmentsOf(t, tt.network, `[]`).IsEgress(tt.device, tt.alias); got != tt.want {
+				t.Errorf("IsEgress(%q, %q) in %s\nwant %v\ngot  %v", tt.device, tt.alias, tt.network, tt.want, got)
 			}
 		})
 	}
@@ -179,19 +179,19 @@ func TestEgress(t *testing.T) {
 // Whether its attachment is known is no matter of the device's, but of its tap.
 func TestEgressOfAKnownAttachmentIsOneToo(t *testing.T) {
 	alias := aliasOf("vms", "id", "net1", "")
-	if !inventoryOf(t, "vms", `[{"containerID": "id", "ifname": "net1"}]`).Egress(EgressName(alias), EgressAlias(alias)) {
-		t.Error("Egress of a known attachment's device\nwant true\ngot  false")
+	if !validAttachmentsOf(t, "vms", `[{"containerID": "id", "ifname": "net1"}]`).IsEgress(EgressName(alias), EgressAlias(alias)) {
+		t.Error("IsEgress of a known attachment's device\nwant true\ngot  false")
 	}
 }
 
 func TestParseGC(t *testing.T) {
-	conf, inventory := mustParseGC(t, gcOf("vms", `[{"containerID": "id", "ifname": "net1"}]`,
+	conf, valid := mustParseGC(t, gcOf("vms", `[{"containerID": "id", "ifname": "net1"}]`,
 		`"netnsDirs": ["/run/docker/netns"], "ipam": {"type": "host-local"}`))
 	if conf.Network != "vms" || conf.CNIVersion != "1.1.0" || conf.IPAM != "host-local" || len(conf.NetnsDirs) != 1 {
 		t.Errorf("Config\nwant vms, 1.1.0, host-local, one folder\ngot  %+v", conf)
 	}
-	if inventory.Stale("tap/vms/id/net1") || !inventory.Stale("tap/vms/id/net2") {
-		t.Errorf("Inventory\nwant net1 known and net2 not\ngot  %+v", inventory)
+	if valid.Stale("tap/vms/id/net1") || !valid.Stale("tap/vms/id/net2") {
+		t.Errorf("ValidAttachments\nwant net1 known and net2 not\ngot  %+v", valid)
 	}
 }
 
@@ -217,8 +217,8 @@ func TestParseGCAttachments(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, inventory := mustParseGC(t, callOf(vmsWith(tt.members)))
-			if got := !inventory.Stale("tap/vms/id/net1"); got != tt.known {
+			_, valid := mustParseGC(t, callOf(vmsWith(tt.members)))
+			if got := !valid.Stale("tap/vms/id/net1"); got != tt.known {
 				t.Errorf("tap/vms/id/net1 known\nwant %v\ngot  %v", tt.known, got)
 			}
 		})
@@ -253,9 +253,9 @@ func TestParseGCRefused(t *testing.T) {
 	for _, tt := range tests {
 		for _, key := range []string{"cni.dev/valid-attachments", "cni.dev/attachments"} {
 			t.Run(tt.name+"/"+key, func(t *testing.T) {
-				_, inventory, err := ParseGC(callOf(vmsWith(`"` + key + `": ` + tt.list)))
-				if inventory != nil {
-					t.Errorf("Inventory beside an error\nwant nil\ngot  %+v", inventory)
+				_, valid, err := ParseGC(callOf(vmsWith(`"` + key + `": ` + tt.list)))
+				if valid != nil {
+					t.Errorf("ValidAttachments beside an error\nwant nil\ngot  %+v", valid)
 				}
 				wantKeyError(t, err, "cni.dev/valid-attachments", tt.list, "containerID and ifname")
 			})
@@ -268,9 +268,9 @@ func TestParseGCWithoutAttachmentsIsRefused(t *testing.T) {
 		"no list": ``, "similar names": `"valid-attachments": [], "attachments": [], "cni.dev/attachment": []`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, inventory, err := ParseGC(callOf(vmsWith(members)))
-			if inventory != nil {
-				t.Errorf("Inventory beside an error\nwant nil\ngot  %+v", inventory)
+			_, valid, err := ParseGC(callOf(vmsWith(members)))
+			if valid != nil {
+				t.Errorf("ValidAttachments beside an error\nwant nil\ngot  %+v", valid)
 			}
 			wantKeyError(t, err, "cni.dev/valid-attachments", "none", "[] or null")
 			wantText(t, err, "what to keep")
@@ -309,9 +309,9 @@ func TestParseGCReadsOnlyWhatGCActsOn(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			call := gcOf("vms", known, tt.members)
 			call.Args = "nonsense"
-			conf, inventory := mustParseGC(t, call)
-			if conf.Network != "vms" || inventory.Stale("tap/vms/id/net1") || !inventory.Stale("tap/vms/id/net2") {
-				t.Errorf("ParseGC beside a bad %s\nwant net1 of vms known, net2 not\ngot  %+v, %+v", tt.name, conf, inventory)
+			conf, valid := mustParseGC(t, call)
+			if conf.Network != "vms" || valid.Stale("tap/vms/id/net1") || !valid.Stale("tap/vms/id/net2") {
+				t.Errorf("ParseGC beside a bad %s\nwant net1 of vms known, net2 not\ngot  %+v, %+v", tt.name, conf, valid)
 			}
 		})
 	}
@@ -325,9 +325,9 @@ func TestParseGCUnreadableKeyIsRefused(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			conf, inventory, err := ParseGC(gcOf("vms", `[]`, tt.members))
-			if conf != nil || inventory != nil {
-				t.Errorf("what GC would act on, beside an error\nwant nil\ngot  %+v, %+v", conf, inventory)
+			conf, valid, err := ParseGC(gcOf("vms", `[]`, tt.members))
+			if conf != nil || valid != nil {
+				t.Errorf("what GC would act on, beside an error\nwant nil\ngot  %+v, %+v", conf, valid)
 			}
 			wantKeyError(t, err, tt.key, tt.value, tt.allowed)
 		})

@@ -287,9 +287,9 @@ func TestParseNetnsDirsRefused(t *testing.T) {
 				members := `"netnsDirs": ` + list
 				_, err := Parse(callOf(vmsWith(members)))
 				wantNetnsDirsRefused(t, "Parse", err)
-				conf, inventory, err := ParseGC(gcOf("vms", `[]`, members))
-				if conf != nil || inventory != nil {
-					t.Errorf("what GC would act on, beside an error\nwant nil\ngot  %+v, %+v", conf, inventory)
+				conf, valid, err := ParseGC(gcOf("vms", `[]`, members))
+				if conf != nil || valid != nil {
+					t.Errorf("what GC would act on, beside an error\nwant nil\ngot  %+v, %+v", conf, valid)
 				}
 				wantNetnsDirsRefused(t, "ParseGC", err)
 			})

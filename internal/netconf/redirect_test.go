@@ -176,7 +176,7 @@ func TestHookName(t *testing.T) {
 	if most := 255; len(longest.HookName(true)) > most { // CLS_BPF_NAME_LEN less its NUL
 		t.Errorf("longest name\nwant at most %d bytes\ngot  %d", most, len(longest.HookName(true)))
 	}
-	inventory := inventoryOf(t, "vms", `[{"containerID": "4567", "ifname": "eth0"}]`)
+	valid := validAttachmentsOf(t, "vms", `[{"containerID": "4567", "ifname": "eth0"}]`)
 	for _, tt := range []struct {
 		name                    string
 		hook, ours, made, stale bool
@@ -204,7 +204,7 @@ func TestHookName(t *testing.T) {
 		if got := MadeQdisc(tt.name); got != tt.made {
 			t.Errorf("MadeQdisc(%q)\nwant %v\ngot  %v", tt.name, tt.made, got)
 		}
-		if got := inventory.StaleHook(tt.name); got != tt.stale {
+		if got := valid.StaleHook(tt.name); got != tt.stale {
 			t.Errorf("StaleHook(%q)\nwant %v\ngot  %v", tt.name, tt.stale, got)
 		}
 	}

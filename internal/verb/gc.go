@@ -23,11 +23,11 @@ var folderFault = cni.Kind{Code: types.ErrIOFailure, Advice: "namespaces are sou
 // then tells the IPAM plugin to do the same: an address is not free while a stale
 // tap has it. No failure keeps it from the rest (CNI specification 1.1, section 2, "GC").
 func GC(args *netconf.Args) error {
-	conf, inventory, err := netconf.ParseGC(args)
+	conf, valid, err := netconf.ParseGC(args)
 	if err != nil {
 		return err
 	}
-	return errors.Join(collectTaps(conf, feature.SweepStale(inventory)), collectAddresses(conf, args))
+	return errors.Join(collectTaps(conf, feature.SweepStale(valid)), collectAddresses(conf, args))
 }
 
 // collectTaps looks into each namespace once, and never into the plugin's own.
