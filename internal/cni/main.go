@@ -110,7 +110,7 @@ func readArgs() (*netconf.Args, error) {
 		Path:          os.Getenv("CNI_PATH"),
 	}
 	if filepath.Base(os.Args[0]) == redirectorName {
-		args.Redirector = &netconf.Redirector{User: uint32(os.Geteuid()), Group: uint32(os.Getegid())}
+		args.RedirectDefaults = &netconf.RedirectDefaults{User: uint32(os.Geteuid()), Group: uint32(os.Getegid())}
 	}
 	needed := required(args.Command)
 	if needed == nil {

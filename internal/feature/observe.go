@@ -69,7 +69,7 @@ func isMAC(text string) bool {
 // recorded puts into the plan what the result says, and returns the tap's place in it; -1: none.
 func (a *Attachment) recorded() int {
 	conf := a.Conf
-	ours := conf.Listed(conf.Tap.Name)
+	ours := conf.PrevResultIndex(conf.Tap.Name)
 	if ours >= 0 {
 		entry := conf.PrevResult.Interfaces[ours]
 		a.Want.Device(plan.Tap).Recorded(entry.Mac, 0)

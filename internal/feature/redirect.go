@@ -121,7 +121,7 @@ func (r *redirect) look(a *Attachment) error {
 		if a.Conf.IsHook(f.Name) {
 			return errOwnAlready
 		}
-		if netconf.IsWireName(f.Name) {
+		if netconf.IsRedirectFilterName(f.Name) {
 			return fmt.Errorf("%w by %s", errTakenOver, f.Name)
 		}
 	}

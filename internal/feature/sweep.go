@@ -167,7 +167,7 @@ func SweepAttachment(conf *netconf.Config) Match {
 			if link.Alias != "" {
 				return conf.Owns(link.Alias)
 			}
-			return link.Name == conf.Tap.Name && conf.Listed(link.Name) >= 0
+			return link.Name == conf.Tap.Name && conf.PrevResultIndex(link.Name) >= 0
 		},
 		Egress: conf.OwnsEgress,
 		Filter: func(name string) bool { return netconf.IsHookName(name) && conf.Owns(name) },

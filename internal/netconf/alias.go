@@ -118,9 +118,10 @@ func hashText(s string) string {
 	return strings.Repeat("0", egressNetworkChars+egressTapChars-len(digits)) + digits
 }
 
-// Listed is the index of prevResult's entry for an interface of that name in this
-// attachment's namespace; -1: none. The last one counts: a plugin appends its own.
-func (c *Config) Listed(name string) int {
+// PrevResultIndex returns the index of the entry of prevResult for an interface with this name in
+// the attachment's network namespace, or -1 if there is none. The last matching entry counts: a
+// plugin appends its own interfaces.
+func (c *Config) PrevResultIndex(name string) int {
 	found := -1
 	if c.PrevResult == nil {
 		return found

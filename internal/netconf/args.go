@@ -15,21 +15,24 @@ import (
 
 // Args is what a verb is given (CNI specification 1.1, section 2, "Parameters").
 type Args struct {
-	Command       string      // CNI_COMMAND
-	ContainerID   string      // CNI_CONTAINERID
-	Netns         string      // CNI_NETNS
-	NetnsOverride string      // CNI_NETNS_OVERRIDE
-	IfName        string      // CNI_IFNAME
-	Args          string      // CNI_ARGS
-	Path          string      // CNI_PATH
-	StdinData     []byte      // the network configuration
-	Redirector    *Redirector // not nil: the plugin runs under the name tc-redirect-tap, and behaves as that plugin does
+	Command       string // CNI_COMMAND
+	ContainerID   string // CNI_CONTAINERID
+	Netns         string // CNI_NETNS
+	NetnsOverride string // CNI_NETNS_OVERRIDE
+	IfName        string // CNI_IFNAME
+	Args          string // CNI_ARGS
+	Path          string // CNI_PATH
+	StdinData     []byte // the network configuration
+	// RedirectDefaults is set if the plugin was invoked as tc-redirect-tap, and makes it compatible
+	// with that plugin: redirect defaults to true and unknown CNI_ARGS are accepted.
+	RedirectDefaults *RedirectDefaults
 
 	raw *rawConfig // StdinData, once it is decoded
 }
 
-// Redirector is as whom tc-redirect-tap runs: owner and group of its taps, unless others are named.
-type Redirector struct{ User, Group uint32 }
+// RedirectDefaults holds the owner and group of taps that configuration and CNI_ARGS give none:
+// tc-redirect-tap uses the user and group it runs as.
+type RedirectDefaults struct{ User, Group uint32 }
 
 // VersionError says that a verb does not exist in the cniVersion of the configuration.
 type VersionError struct {

@@ -16,7 +16,7 @@ type knownArgs struct {
 func parseCNIArgs(args *Args) (*knownArgs, error) {
 	known := &knownArgs{}
 	rawArgs := args.Args
-	if args.Redirector != nil && rawArgs != "" { // tc-redirect-tap lets others pass
+	if args.RedirectDefaults != nil && rawArgs != "" { // tc-redirect-tap lets others pass
 		rawArgs += ";IgnoreUnknown=true"
 	}
 	if err := types.LoadArgs(rawArgs, known); err != nil {

@@ -12,7 +12,7 @@ import (
 
 // redirect says whether the tap takes over the interface that CNI_IFNAME names.
 func (raw *rawConfig) redirect(args *Args) (bool, error) {
-	redirect := args.Redirector != nil
+	redirect := args.RedirectDefaults != nil
 	err := decode("redirect", raw.Redirect, &redirect, "true or false")
 	return redirect, err
 }
@@ -45,8 +45,8 @@ func (t *Tap) applyRedirect(raw *rawConfig, args *Args) error {
 	if err != nil {
 		return err
 	}
-	if r := args.Redirector; r != nil { // as tc-redirect-tap has it
-		t.Owner, t.Group = valueOr(t.Owner, r.User), valueOr(t.Group, r.Group)
+	if d := args.RedirectDefaults; d != nil { // as tc-redirect-tap has it
+		t.Owner, t.Group = valueOr(t.Owner, d.User), valueOr(t.Group, d.Group)
 	}
 	if t.Owner, err = parseArgsID(args.Args, "TC_REDIRECT_TAP_UID", cniArgs.TC_REDIRECT_TAP_UID, t.Owner); err != nil {
 		return err
@@ -161,9 +161,9 @@ func IsHookName(name string) bool {
 	return ok && (strings.HasSuffix(name, hookField) || MadeQdisc(name))
 }
 
-// IsWireName says whether a filter of that name is one of this plugin's, on an interface
-// or on the tap of its guest.
-func IsWireName(name string) bool {
+// IsRedirectFilterName reports whether name is the name of a filter that this plugin installed for
+// redirect, on the interface or on the tap, for any attachment.
+func IsRedirectFilterName(name string) bool {
 	_, _, ok := splitAlias(name)
 	return IsHookName(name) || ok && strings.HasSuffix(name, redirectField)
 }

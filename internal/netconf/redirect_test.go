@@ -44,10 +44,10 @@ func TestParseRedirectName(t *testing.T) {
 
 func TestParseRedirectOwner(t *testing.T) {
 	const none = -1
-	runsAs := &Redirector{User: 7, Group: 8}
+	runsAs := &RedirectDefaults{User: 7, Group: 8}
 	tests := []struct {
 		name, members, cniArgs string
-		redirector             *Redirector
+		defaults               *RedirectDefaults
 		user, group            int64
 	}{
 		{"none", `"redirect": true`, "", nil, none, none},
@@ -69,7 +69,7 @@ func TestParseRedirectOwner(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			call := redirectOf(tt.members, tt.cniArgs)
-			call.Redirector = tt.redirector
+			call.RedirectDefaults = tt.defaults
 			tap := mustParse(t, call).Tap
 			if number(tap.Owner) != tt.user || number(tap.Group) != tt.group {
 				t.Errorf("owner and group\nwant %d, %d\ngot  %d, %d", tt.user, tt.group, number(tap.Owner), number(tap.Group))
@@ -195,8 +195,8 @@ func TestHookName(t *testing.T) {
 		if got := IsHookName(tt.name); got != tt.hook {
 			t.Errorf("IsHookName(%q)\nwant %v\ngot  %v", tt.name, tt.hook, got)
 		}
-		if got, want := IsWireName(tt.name), tt.hook || tt.name == conf.Alias(); got != want {
-			t.Errorf("IsWireName(%q)\nwant %v\ngot  %v", tt.name, want, got)
+		if got, want := IsRedirectFilterName(tt.name), tt.hook || tt.name == conf.Alias(); got != want {
+			t.Errorf("IsRedirectFilterName(%q)\nwant %v\ngot  %v", tt.name, want, got)
 		}
 		if got := conf.IsHook(tt.name); got != tt.ours {
 			t.Errorf("IsHook(%q)\nwant %v\ngot  %v", tt.name, tt.ours, got)

@@ -6,7 +6,7 @@ import (
 	current "github.com/containernetworking/cni/pkg/types/100"
 )
 
-func TestOwnInterface(t *testing.T) {
+func TestPrevResultIndex(t *testing.T) {
 	entry := func(name, sandbox string) *current.Interface { return &current.Interface{Name: name, Sandbox: sandbox} }
 	const pod = "/run/netns/pod"
 	tests := []struct {
@@ -15,26 +15,26 @@ func TestOwnInterface(t *testing.T) {
 		want       int
 	}{
 		{"none", nil, -1},
-		{"ours alone", []*current.Interface{entry("net1", pod)}, 0},
-		{"behind others", []*current.Interface{entry("veth0", ""), entry("eth0", pod), entry("net1", pod)}, 2},
+		{"only entry", []*current.Interface{entry("net1", pod)}, 0},
+		{"after others", []*current.Interface{entry("veth0", ""), entry("eth0", pod), entry("net1", pod)}, 2},
 		{"before others", []*current.Interface{entry("net1", pod), entry("eth0", pod)}, 0},
-		{"the last one counts", []*current.Interface{entry("net1", pod), entry("eth0", pod), entry("net1", pod)}, 2},
+		{"two matching entries", []*current.Interface{entry("net1", pod), entry("eth0", pod), entry("net1", pod)}, 2},
 		{"same name on the host", []*current.Interface{entry("net1", "")}, -1},
 		{"same name in another namespace", []*current.Interface{entry("net1", "/run/netns/other")}, -1},
-		{"another name", []*current.Interface{entry("net10", pod)}, -1},
+		{"longer name", []*current.Interface{entry("net10", pod)}, -1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			conf := &Config{Tap: Tap{Name: "net1"}, Netns: pod, PrevResult: &current.Result{Interfaces: tt.interfaces}}
-			if got := conf.Listed("net1"); got != tt.want {
-				t.Errorf("ownInterface\nwant %d\ngot  %d", tt.want, got)
+			if got := conf.PrevResultIndex("net1"); got != tt.want {
+				t.Errorf("PrevResultIndex\nwant %d\ngot  %d", tt.want, got)
 			}
 		})
 	}
 }
 
-func TestOwnInterfaceWithoutPrevResult(t *testing.T) {
-	if got := (&Config{}).Listed("net1"); got != -1 {
-		t.Errorf("ownInterface\nwant -1\ngot  %d", got)
+func TestPrevResultIndexWithoutPrevResult(t *testing.T) {
+	if got := (&Config{}).PrevResultIndex("net1"); got != -1 {
+		t.Errorf("PrevResultIndex\nwant -1\ngot  %d", got)
 	}
 }
