@@ -13,7 +13,7 @@ import (
 	"github.com/containernetworking/cni/pkg/version"
 )
 
-// Args is what a verb is given (CNI specification 1.1, section 2, "Parameters").
+// Args is the input of a verb (CNI specification 1.1, section 2, "Parameters").
 type Args struct {
 	Command       string // CNI_COMMAND
 	ContainerID   string // CNI_CONTAINERID
@@ -27,17 +27,17 @@ type Args struct {
 	// with that plugin: redirect defaults to true and unknown CNI_ARGS are accepted.
 	RedirectDefaults *RedirectDefaults
 
-	raw *rawConfig // StdinData, once it is decoded
+	raw *rawConfig // decoded StdinData; nil until decodeStdin is called
 }
 
-// RedirectDefaults holds the owner and group of taps that configuration and CNI_ARGS give none:
-// tc-redirect-tap uses the user and group it runs as.
+// RedirectDefaults holds the owner and group of a tap if neither the configuration nor CNI_ARGS set
+// them: tc-redirect-tap uses the user and group that it runs as.
 type RedirectDefaults struct{ User, Group uint32 }
 
-// VersionError says that a verb does not exist in the cniVersion of the configuration.
+// VersionError reports a cniVersion that the plugin does not support, or that does not have the verb.
 type VersionError struct {
-	Version string // as it was written
-	Command string // the verb; empty: the plugin knows no such version
+	Version string // as written in the configuration
+	Command string // the verb; empty if the plugin does not support the version
 }
 
 func (e *VersionError) Error() string {
@@ -47,15 +47,15 @@ func (e *VersionError) Error() string {
 	return fmt.Sprintf("incompatible CNI versions: cniVersion %q of the configuration has no %s", e.Version, e.Command)
 }
 
-// CNI is as that of ErrUndecodable.
+// CNI returns the error code and the advice for the runtime.
 func (e *VersionError) CNI() (uint, string) {
 	return types.ErrIncompatibleCNIVersion, fmt.Sprintf("the plugin knows %s; CHECK needs 0.4.0 or later, STATUS and GC need 1.1.0",
 		strings.Join(version.All.SupportedVersions(), ", "))
 }
 
-// Validate checks what every verb needs: names that the specification allows, and
-// a cniVersion that knows the verb. Its error is a *[VarError], a *[KeyError], a
-// *[VersionError], or wraps [ErrUndecodable].
+// Validate checks what every verb needs: names that the specification allows, and a cniVersion that
+// has the verb. Its error is a *[VarError], a *[KeyError] or a *[VersionError], or wraps
+// [ErrUndecodable].
 func (a *Args) Validate() error {
 	switch a.Command {
 	case "ADD", "DEL", "CHECK":
@@ -76,6 +76,7 @@ func (a *Args) Validate() error {
 	return raw.checkVersion(a.Command)
 }
 
+// checkAttachment validates CNI_CONTAINERID and CNI_IFNAME.
 func (a *Args) checkAttachment() error {
 	if !isIdentifier(a.ContainerID) {
 		return &VarError{
@@ -89,7 +90,7 @@ func (a *Args) checkAttachment() error {
 	return nil
 }
 
-// decodeStdin reads the configuration once.
+// decodeStdin decodes the configuration. It does so once and keeps the result.
 func (a *Args) decodeStdin() (*rawConfig, error) {
 	if a.raw != nil {
 		return a.raw, nil
@@ -108,7 +109,8 @@ func (a *Args) decodeStdin() (*rawConfig, error) {
 	return raw, nil
 }
 
-// CNIVersion is that of the configuration; the latest where it cannot be read or is unknown.
+// CNIVersion returns the cniVersion of the configuration. It returns the latest version if the plugin
+// does not support that one, or if the configuration cannot be decoded.
 func (a *Args) CNIVersion() string {
 	raw, err := a.decodeStdin()
 	if err != nil || !slices.Contains(version.All.SupportedVersions(), raw.CNIVersion) {
@@ -117,7 +119,8 @@ func (a *Args) CNIVersion() string {
 	return raw.CNIVersion
 }
 
-// checkVersion knows since when there is a verb (CNI specification, "Version considerations").
+// checkVersion rejects a verb that the cniVersion of the configuration does not have (CNI
+// specification, "Version considerations").
 func (raw *rawConfig) checkVersion(command string) error {
 	if !slices.Contains(version.All.SupportedVersions(), raw.CNIVersion) {
 		return &VersionError{Version: raw.CNIVersion}
@@ -141,13 +144,14 @@ func (raw *rawConfig) checkVersion(command string) error {
 
 const identifierChars = "letters, digits, dots, hyphens and underscores, of which the first is a letter or a digit"
 
-// isIdentifier is what a network name and a container ID must be (CNI specification
+// isIdentifier reports whether s is valid as a network name and as a container ID (CNI specification
 // 1.1, section 1, "Configuration format", and section 2, "Parameters").
 func isIdentifier(s string) bool {
 	const first = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 	return s != "" && strings.Contains(first, s[:1]) && strings.Trim(s, first+"_.-") == ""
 }
 
+// ifNameError returns the error for an invalid CNI_IFNAME.
 func ifNameError(name string, err error) error {
 	return &VarError{
 		Var: "CNI_IFNAME", Value: name, Err: err,

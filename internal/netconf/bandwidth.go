@@ -7,32 +7,32 @@ import (
 	"fmt"
 )
 
-// Bandwidth limits what passes the tap, as the CNI conventions have it ("bandwidth").
+// Bandwidth holds the rate limits of a tap (CNI conventions, "bandwidth").
 type Bandwidth struct {
-	Ingress Limit // towards the guest
-	Egress  Limit // from the guest
+	Ingress Limit // traffic to the guest
+	Egress  Limit // traffic from the guest
 }
 
-// Limit is that of one direction; the zero value is none.
+// Limit is the rate limit of one direction. The zero value means no limit.
 type Limit struct {
 	Rate  uint64 // bits per second
-	Burst uint64 // bits that may pass at once
+	Burst uint64 // bits that may be sent at once
 }
 
 const (
 	minRate = 8                     // bits per second: tc counts in bytes
-	maxRate = 1_000_000_000_000_000 // bits per second: 1P, a kubelet's own limit
-	// minBurst, in bits, lets a segmentation offload frame pass: 64 KiB, and the
-	// headers that each of its segments counts (Linux 6.12, net/core/dev.c,
-	// qdisc_pkt_len_init). A smaller bucket would never hold such a frame.
+	maxRate = 1_000_000_000_000_000 // bits per second: 1P, the maximum of kubelet
+	// minBurst, in bits, is enough for a segmentation offload frame: 64 KiB and the headers that the
+	// kernel counts for each of its segments (Linux 6.12, net/core/dev.c, qdisc_pkt_len_init). Such a
+	// frame never fits into a smaller bucket.
 	minBurst = 8 * 80_000
-	// maxBurst, in bits, is what fits into 32 bits of bytes. Where the user names no
-	// burst, containerd sends 2^32-1 bits, and CRI-O sends this.
+	// maxBurst, in bits, is the largest burst whose number of bytes fits into 32 bits. If the user sets
+	// no burst, containerd passes 2^32-1 bits, and CRI-O passes maxBurst.
 	maxBurst = 8*(1<<32-1) - 1
 )
 
-// bandwidth takes for each direction the runtime's capability, and else the key of
-// the same name: who asks for a limit of one direction does not lift the other.
+// bandwidth returns the limits of both directions. For each direction, runtimeConfig.bandwidth overrides
+// the key bandwidth: a runtime that limits one direction does not remove the limit of the other.
 func (raw *rawConfig) bandwidth() (Bandwidth, error) {
 	var runtime struct {
 		Bandwidth json.RawMessage `json:"bandwidth"`
@@ -62,7 +62,7 @@ func (raw *rawConfig) bandwidth() (Bandwidth, error) {
 
 const bandwidthAllowed = "an object of ingressRate, ingressBurst, egressRate and egressBurst"
 
-// rawBandwidth are the keys of a bandwidth.
+// rawBandwidth holds the keys of a bandwidth object as JSON text.
 type rawBandwidth struct {
 	IngressRate  json.RawMessage `json:"ingressRate"`
 	IngressBurst json.RawMessage `json:"ingressBurst"`
@@ -70,8 +70,8 @@ type rawBandwidth struct {
 	EgressBurst  json.RawMessage `json:"egressBurst"`
 }
 
-// checkBandwidthKeys refuses a misspelt key, and so a limit that would not be there. (A
-// runtime's own object may have keys of later conventions.)
+// checkBandwidthKeys rejects unknown keys in bandwidth: a misspelt key would leave a direction without
+// limit. Unknown keys in runtimeConfig.bandwidth are accepted: later conventions may add some.
 func (raw *rawConfig) checkBandwidthKeys() error {
 	if absent(raw.Bandwidth) {
 		return nil
@@ -84,6 +84,7 @@ func (raw *rawConfig) checkBandwidthKeys() error {
 	return nil
 }
 
+// decodeBandwidth decodes a bandwidth object; key is its path.
 func decodeBandwidth(key string, raw json.RawMessage) (Bandwidth, error) {
 	var b Bandwidth
 	var fields rawBandwidth
@@ -98,6 +99,7 @@ func decodeBandwidth(key string, raw json.RawMessage) (Bandwidth, error) {
 	return b, err
 }
 
+// decodeLimit decodes and validates the rate and burst of one direction.
 func decodeLimit(direction string, rate, burst json.RawMessage) (Limit, error) {
 	rates := fmt.Sprintf("an integer of bits per second, from %d to %d", minRate, int64(maxRate))
 	bursts := fmt.Sprintf("an integer of bits, from %d (a frame of 64 KiB with the headers of its segments) to %d", minBurst, int64(maxBurst))

@@ -2,21 +2,22 @@ package netconf
 
 import "github.com/containernetworking/cni/pkg/types"
 
-// knownArgs are what is known of CNI_ARGS, "MAC=…;IgnoreUnknown=1;K8S_POD_NAME=…". The CNI
-// library finds a key by the name of the field.
+// knownArgs holds the keys of CNI_ARGS that the plugin accepts. An example of CNI_ARGS is
+// "MAC=…;IgnoreUnknown=1;K8S_POD_NAME=…". The CNI library finds the field of a key by its name.
 type knownArgs struct {
 	types.CommonArgs
 	MAC types.UnmarshallableString
-	// The IPAM plugin's (conventions, "CNI_ARGS"; host-local).
+	// Keys of IPAM plugins, accepted and ignored (CNI conventions, "CNI_ARGS"; host-local).
 	IP, GATEWAY types.UnmarshallableString
-	// Those of tc-redirect-tap, for a tap that takes over an interface.
-	TC_REDIRECT_TAP_NAME, TC_REDIRECT_TAP_UID, TC_REDIRECT_TAP_GID types.UnmarshallableString //nolint:revive // names of keys
+	// Keys of tc-redirect-tap, used with redirect.
+	TC_REDIRECT_TAP_NAME, TC_REDIRECT_TAP_UID, TC_REDIRECT_TAP_GID types.UnmarshallableString //nolint:revive // field names are the keys
 }
 
+// parseCNIArgs parses CNI_ARGS.
 func parseCNIArgs(args *Args) (*knownArgs, error) {
 	known := &knownArgs{}
 	rawArgs := args.Args
-	if args.RedirectDefaults != nil && rawArgs != "" { // tc-redirect-tap lets others pass
+	if args.RedirectDefaults != nil && rawArgs != "" { // tc-redirect-tap accepts unknown keys
 		rawArgs += ";IgnoreUnknown=true"
 	}
 	if err := types.LoadArgs(rawArgs, known); err != nil {

@@ -11,13 +11,13 @@ import (
 
 // Limits of the kernel, Linux 6.12.
 const (
-	minMTU        = 68        // ETH_MIN_MTU, include/uapi/linux/if_ether.h: what IPv4 demands (RFC 791)
-	maxMTU        = 65521     // MAX_MTU of drivers/net/tun.c less the Ethernet header
-	maxTxQueueLen = 65536     // rings of tun are arrays of pointers per queue: more is refused late, with ENOMEM
+	minMTU        = 68        // ETH_MIN_MTU, include/uapi/linux/if_ether.h: the minimum for IPv4 (RFC 791)
+	maxMTU        = 65521     // MAX_MTU of drivers/net/tun.c minus the Ethernet header
+	maxTxQueueLen = 65536     // tun allocates an array of pointers per queue: a larger one fails late, with ENOMEM
 	maxID         = 1<<32 - 2 // (uid_t)-1 means "no user", include/linux/uidgid.h
 )
 
-// decode reads one key into value and leaves it alone where the key is absent.
+// decode decodes raw, the value of a key, into value. If the key is absent, value is unchanged.
 func decode(key string, raw json.RawMessage, value any, allowed string) error {
 	if absent(raw) {
 		return nil
@@ -28,7 +28,7 @@ func decode(key string, raw json.RawMessage, value any, allowed string) error {
 	return nil
 }
 
-// decodeInteger reads a key that is zero where absent.
+// decodeInteger returns an integer from low to high, or 0 if the key is absent.
 func decodeInteger(key string, raw json.RawMessage, low, high int64, allowed string) (int64, error) {
 	var n int64
 	if err := decode(key, raw, &n, allowed); err != nil {
@@ -58,6 +58,7 @@ func (raw *rawConfig) txQueueLen() (int, error) {
 	return int(n), err
 }
 
+// decodeID returns a user or group ID, or nil if the key is absent.
 func decodeID(key string, raw json.RawMessage) (*uint32, error) {
 	if absent(raw) {
 		return nil, nil
@@ -76,7 +77,7 @@ func (raw *rawConfig) label() (string, error) {
 	if err := decode("selinuxContext", raw.SELinuxContext, &label, allowed); err != nil {
 		return "", err
 	}
-	// The kernel takes a newline at the beginning for "clear the label", and a NUL for the end.
+	// A newline at the beginning makes the kernel clear the label, and a NUL ends it.
 	if strings.ContainsAny(label, "\x00\n") {
 		return "", &KeyError{Key: "selinuxContext", Value: truncate(raw.SELinuxContext), Allowed: allowed}
 	}
@@ -95,7 +96,7 @@ func (raw *rawConfig) bridge() (string, error) {
 	return name, nil
 }
 
-// isolated needs the port that it is about.
+// isolated returns the key isolated, which requires the key bridge.
 func (raw *rawConfig) isolated(bridge string) (bool, error) {
 	isolated := false
 	if err := decode("isolated", raw.Isolated, &isolated, "true or false"); err != nil {
@@ -107,7 +108,8 @@ func (raw *rawConfig) isolated(bridge string) (bool, error) {
 	return isolated, nil
 }
 
-// promisc has two names for one flag, those of the bridge and of the tuning plugin.
+// promisc returns promiscMode or promisc: the bridge plugin and the tuning plugin use different names for
+// the same flag.
 func (raw *rawConfig) promisc() (bool, error) {
 	var bridgeKey, tuningKey *bool
 	if err := decode("promiscMode", raw.PromiscMode, &bridgeKey, "true or false"); err != nil {
@@ -130,7 +132,8 @@ func (raw *rawConfig) promisc() (bool, error) {
 	return *bridgeKey, nil
 }
 
-// netnsDirs is a tenant's word: the paths must say where they lead.
+// netnsDirs returns the key netnsDirs. A tenant may have written it, so only clean absolute paths are
+// accepted: such a path leads to where it appears to lead.
 func (raw *rawConfig) netnsDirs() ([]string, error) {
 	const allowed = "a list of absolute paths without ., .., // and a / at the end, such as /run/docker/netns"
 	var dirs []string
@@ -145,7 +148,7 @@ func (raw *rawConfig) netnsDirs() ([]string, error) {
 	return dirs, nil
 }
 
-// ipamType reads the type only: the rest of the object is the IPAM plugin's.
+// ipamType returns ipam.type. The other keys of ipam belong to the IPAM plugin.
 func (raw *rawConfig) ipamType() (string, error) {
 	const allowed = `an object whose "type" is the file name of a plugin in CNI_PATH`
 	var ipam struct {

@@ -7,11 +7,10 @@ import (
 	"net"
 )
 
-// mac takes the first of the four places that names one (CNI conventions,
-// "Dynamic Plugin specific fields"): the runtime's capability, args.cni,
-// CNI_ARGS, the configuration itself. All four are read, one address is judged.
-// Where the tap is not the interface that CNI_IFNAME names, args.cni and CNI_ARGS
-// do not speak of it.
+// mac returns the MAC address from the first of four sources that has one (CNI conventions, "Dynamic
+// Plugin specific fields"): runtimeConfig, args.cni, CNI_ARGS, the key mac. It returns nil if none has
+// one. All four are decoded, but only the address that applies is validated. args.cni and CNI_ARGS are
+// about the interface CNI_IFNAME, so they do not apply if the tap is not that interface.
 func (raw *rawConfig) mac(args *Args, isInterface bool) (net.HardwareAddr, error) {
 	var runtime, cni struct {
 		MAC json.RawMessage `json:"mac"`
@@ -65,6 +64,7 @@ func (raw *rawConfig) mac(args *Args, isInterface bool) (net.HardwareAddr, error
 	return nil, nil
 }
 
+// parseKeyMAC parses the MAC address in the value of a key.
 func parseKeyMAC(key, value string) (net.HardwareAddr, error) {
 	mac, err := parseMAC(value)
 	if err != nil {
@@ -75,12 +75,14 @@ func parseKeyMAC(key, value string) (net.HardwareAddr, error) {
 
 const macAllowed = "a unicast 48-bit address such as 02:00:00:12:34:56"
 
+// decodeMACString decodes the value of a key with a MAC address, but does not parse the address.
 func decodeMACString(key string, raw json.RawMessage) (string, error) {
 	var s string
 	err := decode(key, raw, &s, macAllowed)
 	return s, err
 }
 
+// parseMAC parses a unicast 48-bit MAC address.
 func parseMAC(s string) (net.HardwareAddr, error) {
 	mac, err := net.ParseMAC(s)
 	if err != nil {

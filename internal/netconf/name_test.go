@@ -135,7 +135,7 @@ func TestParseInterfaceNameEveryByte(t *testing.T) {
 		if got := checkInterfaceName(name) == nil; got != want {
 			t.Errorf("name of the byte %#02x taken\nwant %v\ngot  %v", b, want, got)
 		}
-		if want := strings.Contains(strings.NewReplacer("%", "", ".", "").Replace(refused), name); reserved(byte(b)) != want {
+		if want := strings.Contains(strings.NewReplacer("%", "", ".", "").Replace(refused), name); isReserved(byte(b)) != want {
 			t.Errorf("byte %#02x reserved\nwant %v\ngot  %v", b, want, !want)
 		}
 	}

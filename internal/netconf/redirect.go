@@ -10,7 +10,7 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 )
 
-// redirect says whether the tap takes over the interface that CNI_IFNAME names.
+// redirect reports whether the tap is redirected to the interface CNI_IFNAME.
 func (raw *rawConfig) redirect(args *Args) (bool, error) {
 	redirect := args.RedirectDefaults != nil
 	err := decode("redirect", raw.Redirect, &redirect, "true or false")
@@ -45,7 +45,7 @@ func (t *Tap) applyRedirect(raw *rawConfig, args *Args) error {
 	if err != nil {
 		return err
 	}
-	if d := args.RedirectDefaults; d != nil { // as tc-redirect-tap has it
+	if d := args.RedirectDefaults; d != nil { // as in tc-redirect-tap
 		t.Owner, t.Group = valueOr(t.Owner, d.User), valueOr(t.Group, d.Group)
 	}
 	if t.Owner, err = parseArgsID(args.Args, "TC_REDIRECT_TAP_UID", cniArgs.TC_REDIRECT_TAP_UID, t.Owner); err != nil {
@@ -55,8 +55,8 @@ func (t *Tap) applyRedirect(raw *rawConfig, args *Args) error {
 	return err
 }
 
-// rejectRedirectArgs rejects TC_REDIRECT_TAP_* in CNI_ARGS if redirect is off: ignoring the UID
-// would leave the tap open to any user. IgnoreUnknown accepts them.
+// rejectRedirectArgs rejects TC_REDIRECT_TAP_* in CNI_ARGS without redirect: ignoring the UID would leave
+// the tap open to any user. It accepts them if IgnoreUnknown is set.
 func rejectRedirectArgs(args *Args) error {
 	cniArgs, err := parseCNIArgs(args)
 	if err != nil || cniArgs.IgnoreUnknown {
@@ -80,6 +80,7 @@ func rejectRedirectArgs(args *Args) error {
 	return nil
 }
 
+// valueOr returns id, or a pointer to value if id is nil.
 func valueOr(id *uint32, value uint32) *uint32 {
 	if id != nil {
 		return id
@@ -87,6 +88,8 @@ func valueOr(id *uint32, value uint32) *uint32 {
 	return &value
 }
 
+// parseArgsID parses the user or group ID in the value of a key of CNI_ARGS. It returns fallback if the
+// value is empty.
 func parseArgsID(rawArgs, name string, value types.UnmarshallableString, fallback *uint32) (*uint32, error) {
 	if value == "" {
 		return fallback, nil
@@ -102,8 +105,9 @@ func parseArgsID(rawArgs, name string, value types.UnmarshallableString, fallbac
 	return &id, nil
 }
 
-// redirectName is the name of a tap that takes over an interface: the same at every
-// start, so that the snapshot of a VM finds it again, and another for each interface.
+// redirectName returns the default name of a tap that is redirected to the interface ifName. The name is
+// the same at every start, so that a VM restored from a snapshot finds its tap. Each interface has another
+// name.
 func redirectName(ifName string) string {
 	const prefix = "tap-"
 	if len(prefix+ifName) <= maxNameLen {
@@ -112,8 +116,8 @@ func redirectName(ifName string) string {
 	return prefix + hashText(ifName)[:maxNameLen-len(prefix)]
 }
 
-// checkChain rejects settings that need an interface from a previous plugin of the chain if there
-// is none, and a tap with the name of the interface that is redirected to it.
+// checkChain rejects redirect and tapName if no previous plugin of the chain made an interface, and a
+// redirected tap with the name of that interface.
 func (c *Config) checkChain() error {
 	if c.Tap.Redirect && c.Tap.Name == c.IfName {
 		return &KeyError{
@@ -139,42 +143,42 @@ func (c *Config) checkChain() error {
 	return nil
 }
 
-// redirectField stands in an alias where the tap takes over the interface. No
-// interface name has a colon.
+// redirectField is the end of the alias of a redirected tap. It is never a tapName: no interface name
+// contains a colon.
 const redirectField = "/:redirect"
 
-// The name of the filters on an interface that was taken over: they are found there
-// also when the tap is gone.
+// Parts of the name of the filters on the interface that a tap is redirected to. DEL and GC find the
+// filters by this name, even if the tap no longer exists.
 const (
-	hookField = "/:interface"
-	hookQdisc = "+clsact"
+	hookField = "/:interface" // follows the attachment
+	hookQdisc = "+clsact"     // follows hookField if the plugin created the qdisc
 )
 
-// IsHook says whether a filter of that name is this attachment's.
+// IsHook reports whether name is the name of the filters of this attachment on its interface.
 func (c *Config) IsHook(name string) bool {
 	return name == c.HookName(false) || name == c.HookName(true)
 }
 
-// IsHookName says whether a filter of that name is one of this plugin's on an interface, whoever's attachment it is.
+// IsHookName reports whether name is the name of the filters of any attachment on its interface.
 func IsHookName(name string) bool {
 	_, _, ok := splitAlias(name)
 	return ok && (strings.HasSuffix(name, hookField) || MadeQdisc(name))
 }
 
-// IsRedirectFilterName reports whether name is the name of a filter that this plugin installed for
-// redirect, on the interface or on the tap, for any attachment.
+// IsRedirectFilterName reports whether name is the name of a redirect filter of any attachment, on the
+// interface or on the tap.
 func IsRedirectFilterName(name string) bool {
 	_, _, ok := splitAlias(name)
 	return IsHookName(name) || ok && strings.HasSuffix(name, redirectField)
 }
 
-// MadeQdisc says what was noted in the name of a filter.
+// MadeQdisc reports whether the name of a filter records that the plugin created the qdisc.
 func MadeQdisc(name string) bool { return strings.HasSuffix(name, hookField+hookQdisc) }
 
-// HookName names the attachment on the filters of its interface; madeQdisc notes that
-// the qdisc with the hooks was made for them.
+// HookName returns the name of the attachment's filters on its interface. madeQdisc records in the name
+// that the plugin created the qdisc to which the filters are attached.
 func (c *Config) HookName(madeQdisc bool) string {
-	name := c.attachment() + hookField
+	name := c.attachmentAlias() + hookField
 	if madeQdisc {
 		name += hookQdisc
 	}

@@ -11,10 +11,9 @@ import (
 	"github.com/containernetworking/cni/pkg/types/create"
 )
 
-// DecodeResult reads a CNI result that may lack its own cniVersion, which then
-// is the configuration's, and converts it to the current version. What the CNI
-// library takes without a word and panics on later, an entry that is null, an
-// address or a destination that is missing, is an error.
+// DecodeResult decodes a CNI result and converts it to the current version. A result without cniVersion
+// has the version of the configuration, confVersion. DecodeResult rejects results that the CNI library
+// accepts but panics on later: with an entry that is null, or without an address or a destination.
 func DecodeResult(data []byte, confVersion string) (*current.Result, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(data, &fields); err != nil {
@@ -44,7 +43,8 @@ func DecodeResult(data []byte, confVersion string) (*current.Result, error) {
 	return converted, nil
 }
 
-// addVersion adds the cniVersion of the configuration to a result without one.
+// addVersion adds the cniVersion of the configuration to a result without one. It returns the result and
+// its cniVersion.
 func addVersion(data []byte, fields map[string]json.RawMessage, confVersion string) ([]byte, string, error) {
 	var own struct {
 		CNIVersion string `json:"cniVersion"`
@@ -67,8 +67,8 @@ func addVersion(data []byte, fields map[string]json.RawMessage, confVersion stri
 	return data, confVersion, nil
 }
 
-// rejectNullEntries looks into the lists of pointers that the library makes of a
-// result; encoding/json matches their keys case-insensitively.
+// rejectNullEntries rejects null in the lists of a result that the CNI library decodes into lists of
+// pointers. encoding/json matches the keys case-insensitively.
 func rejectNullEntries(fields map[string]json.RawMessage) error {
 	for key, raw := range fields {
 		switch strings.ToLower(key) {
@@ -78,7 +78,7 @@ func rejectNullEntries(fields map[string]json.RawMessage) error {
 		}
 		var list []json.RawMessage
 		if err := json.Unmarshal(raw, &list); err != nil {
-			continue // the library says what it is instead of a list
+			continue // not a list: the CNI library returns an error for it
 		}
 		if slices.ContainsFunc(list, absent) {
 			return fmt.Errorf("%s: an entry is null", key)
