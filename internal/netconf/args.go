@@ -42,15 +42,16 @@ type VersionError struct {
 
 func (e *VersionError) Error() string {
 	if e.Command == "" {
-		return fmt.Sprintf("incompatible CNI versions: the configuration has %q", e.Version)
+		return fmt.Sprintf("incompatible CNI versions: cniVersion %q is not supported", e.Version)
 	}
-	return fmt.Sprintf("incompatible CNI versions: cniVersion %q of the configuration has no %s", e.Version, e.Command)
+	return fmt.Sprintf("incompatible CNI versions: cniVersion %q does not support %s", e.Version, e.Command)
 }
 
 // CNI returns the error code and the advice for the runtime.
 func (e *VersionError) CNI() (uint, string) {
-	return types.ErrIncompatibleCNIVersion, fmt.Sprintf("the plugin knows %s; CHECK needs 0.4.0 or later, STATUS and GC need 1.1.0",
-		strings.Join(version.All.SupportedVersions(), ", "))
+	supported := strings.Join(version.All.SupportedVersions(), ", ")
+	return types.ErrIncompatibleCNIVersion,
+		"the plugin supports " + supported + "; CHECK needs 0.4.0 or later, STATUS and GC need 1.1.0"
 }
 
 // Validate checks what every verb needs: names that the specification allows, and a cniVersion that
@@ -70,7 +71,7 @@ func (a *Args) Validate() error {
 	if !isIdentifier(raw.Name) {
 		return &KeyError{
 			Key: "name", Value: truncate([]byte(strconv.Quote(raw.Name))), Allowed: identifierChars,
-			Err: errors.New("the network name is missing, or has other characters"),
+			Err: errors.New("the network name is missing or has invalid characters"),
 		}
 	}
 	return raw.checkVersion(a.Command)
@@ -81,7 +82,7 @@ func (a *Args) checkAttachment() error {
 	if !isIdentifier(a.ContainerID) {
 		return &VarError{
 			Var: "CNI_CONTAINERID", Value: a.ContainerID, Err: errors.New("invalid characters"),
-			Advice: "the runtime chooses a container ID of " + identifierChars,
+			Advice: "the runtime must set a container ID of " + identifierChars,
 		}
 	}
 	if err := checkSpecifiedName(a.IfName); err != nil {
@@ -97,10 +98,10 @@ func (a *Args) decodeStdin() (*rawConfig, error) {
 	}
 	raw := &rawConfig{}
 	if len(bytes.TrimSpace(a.StdinData)) == 0 {
-		return nil, fmt.Errorf("%w: standard input is empty", ErrUndecodable)
+		return nil, fmt.Errorf("configuration: %w: standard input is empty", ErrUndecodable)
 	}
 	if err := json.Unmarshal(a.StdinData, raw); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUndecodable, err)
+		return nil, fmt.Errorf("configuration: %w: %w", ErrUndecodable, err)
 	}
 	if raw.CNIVersion == "" {
 		raw.CNIVersion = "0.1.0" // CNI specification 0.1.0 had no such key
@@ -134,7 +135,7 @@ func (raw *rawConfig) checkVersion(command string) error {
 	}
 	known, err := version.GreaterThanOrEqualTo(raw.CNIVersion, since)
 	if err != nil {
-		return fmt.Errorf("%w: cniVersion: %w", ErrUndecodable, err)
+		return fmt.Errorf("configuration: cniVersion: %w: %w", ErrUndecodable, err)
 	}
 	if !known {
 		return &VersionError{Version: raw.CNIVersion, Command: command}
@@ -142,7 +143,7 @@ func (raw *rawConfig) checkVersion(command string) error {
 	return nil
 }
 
-const identifierChars = "letters, digits, dots, hyphens and underscores, of which the first is a letter or a digit"
+const identifierChars = "letters, digits, dots, hyphens and underscores, beginning with a letter or a digit"
 
 // isIdentifier reports whether s is valid as a network name and as a container ID (CNI specification
 // 1.1, section 1, "Configuration format", and section 2, "Parameters").
@@ -155,6 +156,6 @@ func isIdentifier(s string) bool {
 func ifNameError(name string, err error) error {
 	return &VarError{
 		Var: "CNI_IFNAME", Value: name, Err: err,
-		Advice: "choose another interface name, in the runtime's configuration or where the runtime was called",
+		Advice: "choose another interface name, in the runtime's configuration or in the call of the runtime",
 	}
 }

@@ -23,8 +23,8 @@ const (
 	minRate = 8                     // bits per second: tc counts in bytes
 	maxRate = 1_000_000_000_000_000 // bits per second: 1P, the maximum of kubelet
 	// minBurst, in bits, is enough for a segmentation offload frame: 64 KiB and the headers that the
-	// kernel counts for each of its segments (Linux 6.12, net/core/dev.c, qdisc_pkt_len_init). Such a
-	// frame never fits into a smaller bucket.
+	// kernel counts for each of its segments (Linux 6.12, net/core/dev.c, qdisc_pkt_len_init). A frame
+	// of that size never fits into a smaller bucket.
 	minBurst = 8 * 80_000
 	// maxBurst, in bits, is the largest burst whose number of bytes fits into 32 bits. If the user sets
 	// no burst, containerd passes 2^32-1 bits, and CRI-O passes maxBurst.
@@ -60,7 +60,7 @@ func (raw *rawConfig) bandwidth() (Bandwidth, error) {
 	return b, nil
 }
 
-const bandwidthAllowed = "an object of ingressRate, ingressBurst, egressRate and egressBurst"
+const bandwidthAllowed = "an object with ingressRate, ingressBurst, egressRate and egressBurst"
 
 // rawBandwidth holds the keys of a bandwidth object as JSON text.
 type rawBandwidth struct {
@@ -101,8 +101,9 @@ func decodeBandwidth(key string, raw json.RawMessage) (Bandwidth, error) {
 
 // decodeLimit decodes and validates the rate and burst of one direction.
 func decodeLimit(direction string, rate, burst json.RawMessage) (Limit, error) {
-	rates := fmt.Sprintf("an integer of bits per second, from %d to %d", minRate, int64(maxRate))
-	bursts := fmt.Sprintf("an integer of bits, from %d (a frame of 64 KiB with the headers of its segments) to %d", minBurst, int64(maxBurst))
+	rates := fmt.Sprintf("an integer in bits per second, from %d to %d", minRate, int64(maxRate))
+	bursts := fmt.Sprintf("an integer in bits, from %d (a frame of 64 KiB with the headers of its segments) to %d",
+		minBurst, int64(maxBurst))
 	perSecond, err := decodeInteger(direction+"Rate", rate, 0, maxRate, rates)
 	if err != nil {
 		return Limit{}, err
@@ -114,13 +115,22 @@ func decodeLimit(direction string, rate, burst json.RawMessage) (Limit, error) {
 	case perSecond == 0 && bits == 0:
 		return Limit{}, nil
 	case perSecond == 0:
-		return Limit{}, &KeyError{Key: direction + "Rate", Value: rawValue(rate), Allowed: "both or neither: " + rates, Err: errors.New("a burst needs a rate")}
+		return Limit{}, &KeyError{
+			Key: direction + "Rate", Value: rawValue(rate), Allowed: "rate and burst together; the rate is " + rates,
+			Err: errors.New("a burst needs a rate"),
+		}
 	case perSecond < minRate:
 		return Limit{}, &KeyError{Key: direction + "Rate", Value: rawValue(rate), Allowed: rates}
 	case bits == 0:
-		return Limit{}, &KeyError{Key: direction + "Burst", Value: rawValue(burst), Allowed: "both or neither: " + bursts, Err: errors.New("a rate needs a burst")}
+		return Limit{}, &KeyError{
+			Key: direction + "Burst", Value: rawValue(burst), Allowed: "rate and burst together; the burst is " + bursts,
+			Err: errors.New("a rate needs a burst"),
+		}
 	case bits < minBurst:
-		return Limit{}, &KeyError{Key: direction + "Burst", Value: rawValue(burst), Allowed: bursts, Err: errors.New("too small for a frame of the guest's segmentation offload")}
+		return Limit{}, &KeyError{
+			Key: direction + "Burst", Value: rawValue(burst), Allowed: bursts,
+			Err: errors.New("too small for a segmentation offload frame of the guest"),
+		}
 	}
 	return Limit{Rate: uint64(perSecond), Burst: uint64(bits)}, nil
 }

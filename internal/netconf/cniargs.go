@@ -10,7 +10,9 @@ type knownArgs struct {
 	// Keys of IPAM plugins, accepted and ignored (CNI conventions, "CNI_ARGS"; host-local).
 	IP, GATEWAY types.UnmarshallableString
 	// Keys of tc-redirect-tap, used with redirect.
-	TC_REDIRECT_TAP_NAME, TC_REDIRECT_TAP_UID, TC_REDIRECT_TAP_GID types.UnmarshallableString //nolint:revive // field names are the keys
+	TC_REDIRECT_TAP_NAME types.UnmarshallableString //nolint:revive // field names are the keys
+	TC_REDIRECT_TAP_UID  types.UnmarshallableString //nolint:revive // as above
+	TC_REDIRECT_TAP_GID  types.UnmarshallableString //nolint:revive // as above
 }
 
 // parseCNIArgs parses CNI_ARGS.
@@ -23,7 +25,8 @@ func parseCNIArgs(args *Args) (*knownArgs, error) {
 	if err := types.LoadArgs(rawArgs, known); err != nil {
 		return nil, &VarError{
 			Var: "CNI_ARGS", Value: truncate([]byte(args.Args)), Err: err,
-			Advice: "CNI_ARGS is KEY=VALUE;…, of which MAC is understood, IP and GATEWAY by IPAM plugins, and with redirect TC_REDIRECT_TAP_NAME, _UID and _GID; IgnoreUnknown=1 lets others pass",
+			Advice: "CNI_ARGS is KEY=VALUE;… with the keys MAC, IP and GATEWAY (for IPAM plugins) and, with redirect, " +
+				"TC_REDIRECT_TAP_NAME, TC_REDIRECT_TAP_UID and TC_REDIRECT_TAP_GID; IgnoreUnknown=1 allows other keys",
 		}
 	}
 	return known, nil

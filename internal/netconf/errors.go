@@ -10,7 +10,7 @@ import (
 )
 
 // ErrUndecodable is wrapped by every error about input that is not JSON of the expected shape.
-var ErrUndecodable error = decodeError("read the configuration")
+var ErrUndecodable error = decodeError("cannot be decoded")
 
 type decodeError string
 
@@ -34,14 +34,14 @@ func (e *KeyError) Error() string {
 	if e.Err != nil {
 		return fmt.Sprintf("configuration: %s: %s: %v", e.Key, e.Value, e.Err)
 	}
-	return fmt.Sprintf("configuration: %s: %s is not possible", e.Key, e.Value)
+	return fmt.Sprintf("configuration: invalid value %s for key %q", e.Value, e.Key)
 }
 
 func (e *KeyError) Unwrap() error { return e.Err }
 
 // CNI returns the error code and the advice for the runtime.
 func (e *KeyError) CNI() (uint, string) {
-	return types.ErrInvalidNetworkConfig, "allowed is " + e.Allowed
+	return types.ErrInvalidNetworkConfig, "allowed: " + e.Allowed
 }
 
 // VarError reports an environment variable with an invalid value.

@@ -35,13 +35,15 @@ func ParseGC(args *Args) (*Config, *ValidAttachments, error) {
 }
 
 func (raw *rawConfig) validAttachments() (*ValidAttachments, error) {
-	const key, allowed = "cni.dev/valid-attachments", "a list of objects with containerID and ifname; [] or null means that none is valid, and all taps of the network go"
+	const key = "cni.dev/valid-attachments"
+	const allowed = "a list of objects with containerID and ifname; " +
+		"[] or null means that no attachment is valid, and removes all taps of the network"
 	value := raw.ValidAttachments
 	if value == nil {
 		value = raw.Attachments
 	}
 	if value == nil { // an absent key is not an empty list: treating it as one would delete every tap
-		return nil, &KeyError{Key: key, Value: "none", Allowed: allowed, Err: errors.New("GC does not know what to keep")}
+		return nil, &KeyError{Key: key, Value: "none", Allowed: allowed, Err: errors.New("GC does not know which attachments to keep")}
 	}
 	var list []types.GCAttachment
 	if err := decode(key, value, &list, allowed); err != nil {
@@ -50,7 +52,9 @@ func (raw *rawConfig) validAttachments() (*ValidAttachments, error) {
 	attachments := &ValidAttachments{network: aliasField(raw.Name), valid: make(map[string]bool, len(list))}
 	for _, a := range list {
 		if a.ContainerID == "" || a.IfName == "" {
-			return nil, &KeyError{Key: key, Value: truncate(value), Allowed: allowed, Err: errors.New("an entry names no attachment")}
+			return nil, &KeyError{
+				Key: key, Value: truncate(value), Allowed: allowed, Err: errors.New("an entry has no containerID or no ifname"),
+			}
 		}
 		attachments.valid[attachmentFields(a.ContainerID, a.IfName)] = true
 	}

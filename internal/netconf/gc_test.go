@@ -273,7 +273,7 @@ func TestParseGCWithoutAttachmentsIsRefused(t *testing.T) {
 				t.Errorf("ValidAttachments beside an error\nwant nil\ngot  %+v", valid)
 			}
 			wantKeyError(t, err, "cni.dev/valid-attachments", "none", "[] or null")
-			wantText(t, err, "what to keep")
+			wantText(t, err, "which attachments to keep")
 		})
 	}
 }

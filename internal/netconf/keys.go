@@ -125,7 +125,7 @@ func (raw *rawConfig) promisc() (bool, error) {
 		return *tuningKey, nil
 	case tuningKey != nil && *tuningKey != *bridgeKey:
 		return false, &KeyError{
-			Key: "promisc", Value: truncate(raw.Promisc), Allowed: "one of the two",
+			Key: "promisc", Value: truncate(raw.Promisc), Allowed: "one of promiscMode and promisc, or the same value for both",
 			Err: errors.New("contradicts promiscMode, which is the same setting"),
 		}
 	}
@@ -135,7 +135,7 @@ func (raw *rawConfig) promisc() (bool, error) {
 // netnsDirs returns the key netnsDirs. A tenant may have written it, so only clean absolute paths are
 // accepted: such a path leads to where it appears to lead.
 func (raw *rawConfig) netnsDirs() ([]string, error) {
-	const allowed = "a list of absolute paths without ., .., // and a / at the end, such as /run/docker/netns"
+	const allowed = "a list of absolute paths without ., .., // or a trailing /, such as /run/docker/netns"
 	var dirs []string
 	if err := decode("netnsDirs", raw.NetnsDirs, &dirs, allowed); err != nil {
 		return nil, err
@@ -186,8 +186,8 @@ func (raw *rawConfig) checkRequestedIPs(ipam string) error {
 	}
 	if len(ips) > 0 {
 		return &KeyError{
-			Key: "runtimeConfig.ips", Value: truncate(runtime.IPs), Allowed: "addresses for a network with ipam",
-			Err: errors.New("the network has no IPAM plugin that could assign them"),
+			Key: "runtimeConfig.ips", Value: truncate(runtime.IPs), Allowed: "addresses only for a network with ipam",
+			Err: errors.New("the network has no IPAM plugin to assign them"),
 		}
 	}
 	return nil

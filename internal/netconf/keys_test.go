@@ -191,8 +191,8 @@ func TestParseNestedKeyRefused(t *testing.T) {
 		{"isolated with an empty bridge", `"bridge": "", "isolated": true`, "isolated", `true`, "together with bridge"},
 		{"isolated with a null bridge", `"bridge": null, "isolated": true`, "isolated", `true`, "together with bridge"},
 		{"isolated of a wrong type beside a bridge", `"bridge": "br0", "isolated": "yes"`, "isolated", `"yes"`, "true or false"},
-		{"promisc contradicts promiscMode", `"promiscMode": true, "promisc": false`, "promisc", `false`, "one of the two"},
-		{"promisc contradicts promiscMode the other way", `"promiscMode": false, "promisc": true`, "promisc", `true`, "one of the two"},
+		{"promisc contradicts promiscMode", `"promiscMode": true, "promisc": false`, "promisc", `false`, "one of promiscMode and promisc"},
+		{"promisc contradicts promiscMode the other way", `"promiscMode": false, "promisc": true`, "promisc", `true`, "one of promiscMode and promisc"},
 		{"promisc of a wrong type beside promiscMode", `"promiscMode": true, "promisc": 1`, "promisc", `1`, "true or false"},
 		{"promiscMode of a wrong type beside promisc", `"promiscMode": 1, "promisc": true`, "promiscMode", `1`, "true or false"},
 	}

@@ -54,7 +54,7 @@ func (raw *rawConfig) mac(args *Args, isInterface bool) (net.HardwareAddr, error
 		if err != nil {
 			return nil, &VarError{
 				Var: "CNI_ARGS", Value: truncate([]byte(args.Args)), Err: fmt.Errorf("MAC %s: %w", fromArgs, err),
-				Advice: "allowed is " + macAllowed,
+				Advice: "allowed: " + macAllowed,
 			}
 		}
 		return mac, nil
@@ -94,7 +94,7 @@ func parseMAC(s string) (net.HardwareAddr, error) {
 	case mac[0]&1 != 0:
 		return nil, errors.New("is a multicast address")
 	case mac.String() == "00:00:00:00:00:00":
-		return nil, errors.New("is no address")
+		return nil, errors.New("is the zero address")
 	}
 	return mac, nil
 }

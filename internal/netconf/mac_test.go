@@ -132,7 +132,7 @@ func TestParseMACRefused(t *testing.T) {
 		{"padded", " 02:00:00:12:34:56", "not a MAC"},
 		{"multicast", "01:00:5e:00:00:01", "multicast"},
 		{"broadcast", "ff:ff:ff:ff:ff:ff", "multicast"},
-		{"zero", "00:00:00:00:00:00", "no address"},
+		{"zero", "00:00:00:00:00:00", "the zero address"},
 	}
 	places := []struct{ name, members, cniArgs, key string }{
 		{"capability", `"runtimeConfig": {"mac": "VALUE"}`, "", "runtimeConfig.mac"},

@@ -15,7 +15,7 @@ const maxNameLen = 15
 // if set; otherwise it is CNI_IFNAME, or a name derived from CNI_IFNAME with redirect. If the requested
 // name is invalid, tapName returns an error and the name without it, which DEL uses.
 func (raw *rawConfig) tapName(args *Args, redirect bool) (string, error) {
-	const allowed = "an interface name, at most 15 bytes"
+	const allowed = "an interface name of at most 15 bytes"
 	ifName := args.IfName
 	if redirect {
 		cniArgs, err := parseCNIArgs(args)
@@ -24,7 +24,10 @@ func (raw *rawConfig) tapName(args *Args, redirect bool) (string, error) {
 		}
 		if name := string(cniArgs.TC_REDIRECT_TAP_NAME); name != "" {
 			if err := checkInterfaceName(name); err != nil {
-				return ifName, &VarError{Var: "CNI_ARGS", Value: truncate([]byte(args.Args)), Err: fmt.Errorf("TC_REDIRECT_TAP_NAME: %w", err), Advice: "allowed is " + allowed}
+				return ifName, &VarError{
+					Var: "CNI_ARGS", Value: truncate([]byte(args.Args)), Err: fmt.Errorf("TC_REDIRECT_TAP_NAME: %w", err),
+					Advice: "allowed: " + allowed,
+				}
 			}
 			return name, nil
 		}
@@ -51,7 +54,7 @@ func checkInterfaceName(name string) error {
 	}
 	switch {
 	case name == "all" || name == "default":
-		return errors.New("a name that the kernel keeps for itself")
+		return errors.New("the name is reserved by the kernel")
 	case strings.ContainsRune(name, '%'):
 		return errors.New("an interface name with % is a pattern that the kernel expands")
 	}
@@ -75,7 +78,7 @@ func checkSpecifiedName(name string) error {
 	case len(name) > maxNameLen:
 		return fmt.Errorf("an interface name has at most %d bytes, not %d", maxNameLen, len(name))
 	case name == "." || name == "..":
-		return errors.New("a name that the kernel keeps for itself")
+		return errors.New("the name is reserved by the kernel")
 	}
 	for _, r := range name {
 		if r == '/' || r == ':' || unicode.IsSpace(r) {

@@ -124,7 +124,7 @@ func parseNetwork(args *Args) (*rawConfig, *Config, error) {
 	if !absent(raw.Plugins) { // the keys of its entries, including owner, would be ignored
 		return nil, nil, &KeyError{
 			Key: "plugins", Value: truncate(raw.Plugins), Allowed: "one entry of that list, with the cniVersion and name of the file",
-			Err: errors.New("this is a whole conflist, of which a runtime (or cnitool) gives a plugin its own entry"),
+			Err: errors.New("this is a complete conflist; a runtime (or cnitool) passes a plugin one entry of it"),
 		}
 	}
 	if conf.Tap, err = raw.tap(args); err != nil {
@@ -139,7 +139,7 @@ func parseNetwork(args *Args) (*rawConfig, *Config, error) {
 	if err := raw.checkRequestedIPs(conf.IPAM); err != nil {
 		return nil, nil, err
 	}
-	if err := decode("dns", raw.DNS, &conf.DNS, "an object of nameservers, domain, search and options"); err != nil {
+	if err := decode("dns", raw.DNS, &conf.DNS, "an object with nameservers, domain, search and options"); err != nil {
 		return nil, nil, err
 	}
 	if err := conf.checkResultVersion(); err != nil {
@@ -247,12 +247,13 @@ func (c *Config) checkResultVersion() error {
 	}
 	interfaces, err := version.GreaterThanOrEqualTo(c.CNIVersion, "0.3.0")
 	if err != nil {
-		return fmt.Errorf("%w: cniVersion: %w", ErrUndecodable, err)
+		return fmt.Errorf("configuration: cniVersion: %w: %w", ErrUndecodable, err)
 	}
 	if !interfaces {
 		return &KeyError{
 			Key: "cniVersion", Value: c.CNIVersion,
-			Allowed: "0.3.0 or later for a network without ipam: an earlier result consists of addresses (and no cniVersion means 0.1.0)",
+			Allowed: "0.3.0 or later for a network without ipam: " +
+				"earlier results contain only addresses (a missing cniVersion means 0.1.0)",
 		}
 	}
 	return nil

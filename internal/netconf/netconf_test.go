@@ -433,7 +433,7 @@ func TestParseStatusRefusesWhatEveryADDWould(t *testing.T) {
 		{`"isolated": true`, "isolated", "true", "together with bridge"},
 		{`"vlan": 5`, "vlan", "5", "together with bridge"},
 		{`"vlanTrunk": [{}]`, "vlanTrunk[0]", "{}", "minID and maxID"},
-		{`"promiscMode": true, "promisc": false`, "promisc", "false", "one of the two"},
+		{`"promiscMode": true, "promisc": false`, "promisc", "false", "one of promiscMode and promisc"},
 		{`"allmulti": 1`, "allmulti", "1", "true or false"},
 		{`"tapName": "a/b"`, "tapName", `"a/b"`, "interface name"},
 		{`"bandwidth": {"ingressRate": 8}`, "bandwidth.ingressBurst", "none", "640000"},

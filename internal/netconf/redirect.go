@@ -29,15 +29,15 @@ func (t *Tap) applyRedirect(raw *rawConfig, args *Args) error {
 		value json.RawMessage
 		why   string
 	}{
-		{"mac", t.MAC != nil, raw.MAC, "the guest bears the interface's MAC address, and nobody sees the tap's own"},
+		{"mac", t.MAC != nil, raw.MAC, "the guest uses the interface's MAC address, and the tap's own is not visible"},
 		{"mtu", t.MTU != 0, raw.MTU, "the tap has the interface's MTU"},
-		{"bridge", t.Bridge != "", raw.Bridge, "all that the tap receives goes out through the interface, and nothing to a bridge"},
-		{"ipam", ipam != "", raw.IPAM, "the guest takes the addresses that the interface has from the plugin before"},
+		{"bridge", t.Bridge != "", raw.Bridge, "all traffic from the tap goes to the interface, and none to a bridge"},
+		{"ipam", ipam != "", raw.IPAM, "the guest uses the addresses that a previous plugin assigned to the interface"},
 	} {
 		if contradiction.set {
 			return &KeyError{
 				Key: contradiction.key, Value: rawValue(contradiction.value), Allowed: contradiction.key + " or redirect, but not both",
-				Err: errors.New("with redirect " + contradiction.why),
+				Err: errors.New("with redirect, " + contradiction.why),
 			}
 		}
 	}
@@ -72,8 +72,8 @@ func rejectRedirectArgs(args *Args) error {
 	} {
 		if key.value != "" {
 			return &VarError{
-				Var: "CNI_ARGS", Value: truncate([]byte(args.Args)), Err: fmt.Errorf("%s means something only with redirect", key.name),
-				Advice: "set redirect, or the keys tapName, owner and group of the configuration; IgnoreUnknown=1 lets it pass",
+				Var: "CNI_ARGS", Value: truncate([]byte(args.Args)), Err: fmt.Errorf("%s requires redirect", key.name),
+				Advice: "set redirect, or use the keys tapName, owner and group of the configuration; IgnoreUnknown=1 ignores the variable",
 			}
 		}
 	}
@@ -97,8 +97,8 @@ func parseArgsID(rawArgs, name string, value types.UnmarshallableString, fallbac
 	n, err := strconv.ParseUint(string(value), 10, 32)
 	if err != nil || n > maxID {
 		return nil, &VarError{
-			Var: "CNI_ARGS", Value: truncate([]byte(rawArgs)), Err: fmt.Errorf("%s %q is no numeric ID", name, value),
-			Advice: fmt.Sprintf("allowed is an ID from 0 to %d", int64(maxID)),
+			Var: "CNI_ARGS", Value: truncate([]byte(rawArgs)), Err: fmt.Errorf("%s: %q is not a numeric ID", name, value),
+			Advice: fmt.Sprintf("allowed: an ID from 0 to %d", int64(maxID)),
 		}
 	}
 	id := uint32(n)
@@ -121,8 +121,8 @@ func redirectName(ifName string) string {
 func (c *Config) checkChain() error {
 	if c.Tap.Redirect && c.Tap.Name == c.IfName {
 		return &KeyError{
-			Key: "tapName", Value: strconv.Quote(c.Tap.Name), Allowed: "another name than CNI_IFNAME",
-			Err: errors.New("this is the interface that the tap takes over"),
+			Key: "tapName", Value: strconv.Quote(c.Tap.Name), Allowed: "a name other than CNI_IFNAME",
+			Err: errors.New("this is the name of the interface that the tap is redirected to"),
 		}
 	}
 	if c.PrevResult != nil {
@@ -130,14 +130,15 @@ func (c *Config) checkChain() error {
 	}
 	if c.Tap.Redirect {
 		return &KeyError{
-			Key: "redirect", Value: "true", Allowed: "redirect in a later plugin of a chain, behind the one that makes the interface",
-			Err: fmt.Errorf("no plugin before this one made an interface %q to be taken over", c.IfName),
+			Key: "redirect", Value: "true", Allowed: "redirect in a later plugin of a chain, after the one that creates the interface",
+			Err: fmt.Errorf("no previous plugin created the interface %q", c.IfName),
 		}
 	}
 	if c.Tap.Name != c.IfName {
 		return &KeyError{
 			Key: "tapName", Value: strconv.Quote(c.Tap.Name), Allowed: "tapName in a later plugin of a chain, or one that equals CNI_IFNAME",
-			Err: fmt.Errorf("no plugin before this one made %q: the tap must bear that name (CNI specification, CNI_IFNAME)", c.IfName),
+			Err: fmt.Errorf("no previous plugin created %q, so the tap must have that name (CNI specification, CNI_IFNAME)",
+				c.IfName),
 		}
 	}
 	return nil

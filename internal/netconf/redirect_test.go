@@ -106,7 +106,7 @@ func TestParseRedirectRefused(t *testing.T) {
 	})
 	t.Run("the tap as the interface", func(t *testing.T) {
 		_, err := Parse(redirectOf(`"redirect": true, "tapName": "eth0"`, ""))
-		wantKeyError(t, err, "tapName", `"eth0"`, "another name than CNI_IFNAME")
+		wantKeyError(t, err, "tapName", `"eth0"`, "a name other than CNI_IFNAME")
 	})
 	t.Run("no bool", func(t *testing.T) {
 		_, err := Parse(redirectOf(`"redirect": "true"`, ""))
@@ -116,7 +116,7 @@ func TestParseRedirectRefused(t *testing.T) {
 		t.Run(cniArgs+" without redirect", func(t *testing.T) {
 			_, err := Parse(redirectOf(`"redirect": false`, cniArgs))
 			var variable *VarError
-			if name, _, _ := strings.Cut(cniArgs, "="); !errors.As(err, &variable) || !strings.Contains(err.Error(), name+" means something only with redirect") {
+			if name, _, _ := strings.Cut(cniArgs, "="); !errors.As(err, &variable) || !strings.Contains(err.Error(), name+" requires redirect") {
 				t.Errorf("Parse\nwant a VarError that names %s\ngot  %v", name, err)
 			}
 		})

@@ -2,7 +2,6 @@ package netconf
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -90,26 +89,33 @@ func rejectNullEntries(fields map[string]json.RawMessage) error {
 // validateResult rejects a result that lacks an address or a destination, or that the CNI library
 // cannot encode again without changing a number.
 func validateResult(result *current.Result) error {
-	for _, entry := range result.Interfaces {
+	for i, entry := range result.Interfaces {
 		if !fitsFloat64(entry.Mtu) {
-			return errors.New("an entry of interfaces has a number that is none")
+			return fmt.Errorf("interfaces[%d].mtu: %d is out of range", i, entry.Mtu)
 		}
 	}
-	for _, ip := range result.IPs {
+	for i, ip := range result.IPs {
 		if ip.Address.IP == nil {
-			return errors.New("an entry of ips has no address")
+			return fmt.Errorf("ips[%d] has no address", i)
 		}
 		if ip.Interface != nil && !fitsFloat64(*ip.Interface) {
-			return errors.New("an entry of ips has a number that is none")
+			return fmt.Errorf("ips[%d].interface: %d is out of range", i, *ip.Interface)
 		}
 	}
-	for _, route := range result.Routes {
+	for i, route := range result.Routes {
 		if route.Dst.IP == nil {
-			return errors.New("an entry of routes has no destination")
+			return fmt.Errorf("routes[%d] has no destination", i)
 		}
-		if !fitsFloat64(route.MTU) || !fitsFloat64(route.AdvMSS) || !fitsFloat64(route.Priority) ||
-			route.Table != nil && !fitsFloat64(*route.Table) || route.Scope != nil && !fitsFloat64(*route.Scope) {
-			return errors.New("an entry of routes has a number that is none")
+		for _, field := range []struct {
+			key   string
+			value *int
+		}{
+			{"mtu", &route.MTU}, {"advmss", &route.AdvMSS}, {"priority", &route.Priority},
+			{"table", route.Table}, {"scope", route.Scope},
+		} {
+			if field.value != nil && !fitsFloat64(*field.value) {
+				return fmt.Errorf("routes[%d].%s: %d is out of range", i, field.key, *field.value)
+			}
 		}
 	}
 	return nil

@@ -67,14 +67,15 @@ func (raw *rawConfig) vlans(bridge string) (VLANs, error) {
 func needsBridgeError(key string, value json.RawMessage) error {
 	return &KeyError{
 		Key: key, Value: truncate(value), Allowed: key + " together with bridge",
-		Err: errors.New("it is a setting of a bridge's port, and the tap is none"),
+		Err: errors.New(`requires the key "bridge"`),
 	}
 }
 
 // vlanTrunk returns the VLANs of the key vlanTrunk, or nil if the list is empty or absent.
 func (raw *rawConfig) vlanTrunk() (*vlanSet, error) {
 	var entries []json.RawMessage
-	if err := decode("vlanTrunk", raw.VLANTrunk, &entries, "a list of objects, each "+trunkAllowed); err != nil || len(entries) == 0 {
+	err := decode("vlanTrunk", raw.VLANTrunk, &entries, "a list of objects, each "+trunkAllowed)
+	if err != nil || len(entries) == 0 {
 		return nil, err
 	}
 	trunk := &vlanSet{}
@@ -109,9 +110,9 @@ func (s *vlanSet) addEntry(key string, raw json.RawMessage) error {
 	}
 	switch {
 	case absent(entry.ID) && absent(entry.MinID) && absent(entry.MaxID):
-		return invalid(errors.New("it names no VLAN"))
+		return invalid(errors.New("it has no VLAN ID"))
 	case absent(entry.MinID) != absent(entry.MaxID):
-		return invalid(errors.New("a range needs both its ends"))
+		return invalid(errors.New("a range needs both minID and maxID"))
 	}
 	id, err := trunkID(key+".id", entry.ID)
 	if err != nil {
@@ -128,7 +129,7 @@ func (s *vlanSet) addEntry(key string, raw json.RawMessage) error {
 	if first > last {
 		return &KeyError{
 			Key: key + ".minID", Value: truncate(entry.MinID), Allowed: "a minID that is not above maxID",
-			Err: fmt.Errorf("it is above the maxID, %d", last),
+			Err: fmt.Errorf("is above maxID %d", last),
 		}
 	}
 	s.add(id, id)
