@@ -84,7 +84,8 @@ func IsRedirect(alias string) bool { return strings.HasSuffix(alias, redirectFie
 
 // isEgressOf reports whether name is the name of an egress device in the network with this alias field.
 func isEgressOf(networkField, name string) bool {
-	return len(name) == len(egressPrefix)+egressNetworkChars+egressTapChars && strings.HasPrefix(name, egressOfNetwork(networkField))
+	return len(name) == len(egressPrefix)+egressNetworkChars+egressTapChars &&
+		strings.HasPrefix(name, egressOfNetwork(networkField))
 }
 
 // Parts of the name of an egress device, in bytes: "ifb", 25 bits of a hash of the network and 35 bits of

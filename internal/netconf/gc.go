@@ -43,7 +43,9 @@ func (raw *rawConfig) validAttachments() (*ValidAttachments, error) {
 		value = raw.Attachments
 	}
 	if value == nil { // an absent key is not an empty list: treating it as one would delete every tap
-		return nil, &KeyError{Key: key, Value: "none", Allowed: allowed, Err: errors.New("GC does not know which attachments to keep")}
+		return nil, &KeyError{
+			Key: key, Value: "none", Allowed: allowed, Err: errors.New("GC does not know which attachments to keep"),
+		}
 	}
 	var list []types.GCAttachment
 	if err := decode(key, value, &list, allowed); err != nil {

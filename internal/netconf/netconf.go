@@ -123,8 +123,9 @@ func parseNetwork(args *Args) (*rawConfig, *Config, error) {
 	}
 	if !absent(raw.Plugins) { // the keys of its entries, including owner, would be ignored
 		return nil, nil, &KeyError{
-			Key: "plugins", Value: truncate(raw.Plugins), Allowed: "one entry of that list, with the cniVersion and name of the file",
-			Err: errors.New("this is a complete conflist; a runtime (or cnitool) passes a plugin one entry of it"),
+			Key: "plugins", Value: truncate(raw.Plugins),
+			Allowed: "one entry of that list, with the cniVersion and name of the file",
+			Err:     errors.New("this is a complete conflist; a runtime (or cnitool) passes a plugin one entry of it"),
 		}
 	}
 	if conf.Tap, err = raw.tap(args); err != nil {

@@ -14,7 +14,7 @@ func TestPrevResultIndex(t *testing.T) {
 		interfaces []*current.Interface
 		want       int
 	}{
-		{"none", nil, -1},
+		{"no interfaces", nil, -1},
 		{"only entry", []*current.Interface{entry("net1", pod)}, 0},
 		{"after others", []*current.Interface{entry("veth0", ""), entry("eth0", pod), entry("net1", pod)}, 2},
 		{"before others", []*current.Interface{entry("net1", pod), entry("eth0", pod)}, 0},

@@ -36,8 +36,9 @@ func (t *Tap) applyRedirect(raw *rawConfig, args *Args) error {
 	} {
 		if contradiction.set {
 			return &KeyError{
-				Key: contradiction.key, Value: rawValue(contradiction.value), Allowed: contradiction.key + " or redirect, but not both",
-				Err: errors.New("with redirect, " + contradiction.why),
+				Key: contradiction.key, Value: rawValue(contradiction.value),
+				Allowed: contradiction.key + " or redirect, but not both",
+				Err:     errors.New("with redirect, " + contradiction.why),
 			}
 		}
 	}
@@ -73,7 +74,8 @@ func rejectRedirectArgs(args *Args) error {
 		if key.value != "" {
 			return &VarError{
 				Var: "CNI_ARGS", Value: truncate([]byte(args.Args)), Err: fmt.Errorf("%s requires redirect", key.name),
-				Advice: "set redirect, or use the keys tapName, owner and group of the configuration; IgnoreUnknown=1 ignores the variable",
+				Advice: "set redirect, or use the keys tapName, owner and group of the configuration; " +
+					"IgnoreUnknown=1 ignores the key of CNI_ARGS",
 			}
 		}
 	}
@@ -130,13 +132,15 @@ func (c *Config) checkChain() error {
 	}
 	if c.Tap.Redirect {
 		return &KeyError{
-			Key: "redirect", Value: "true", Allowed: "redirect in a later plugin of a chain, after the one that creates the interface",
-			Err: fmt.Errorf("no previous plugin created the interface %q", c.IfName),
+			Key: "redirect", Value: "true",
+			Allowed: "redirect in a later plugin of a chain, after the one that creates the interface",
+			Err:     fmt.Errorf("no previous plugin created the interface %q", c.IfName),
 		}
 	}
 	if c.Tap.Name != c.IfName {
 		return &KeyError{
-			Key: "tapName", Value: strconv.Quote(c.Tap.Name), Allowed: "tapName in a later plugin of a chain, or one that equals CNI_IFNAME",
+			Key: "tapName", Value: strconv.Quote(c.Tap.Name),
+			Allowed: "tapName in a later plugin of a chain, or one that equals CNI_IFNAME",
 			Err: fmt.Errorf("no previous plugin created %q, so the tap must have that name (CNI specification, CNI_IFNAME)",
 				c.IfName),
 		}
