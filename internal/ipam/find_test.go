@@ -104,7 +104,7 @@ func TestFindItselfIsRefused(t *testing.T) {
 
 // A copy of the plugin, or a script that runs it, is another file.
 func TestFindWithinAnIPAMPluginIsRefused(t *testing.T) {
-	key, value, _ := strings.Cut(mark, "=")
+	key, value, _ := strings.Cut(recursionMark, "=")
 	t.Setenv(key, value)
 	if got, err := Find("host-local", place(t, "host-local", 0o755)); got != nil || !errors.Is(err, ErrSelf) {
 		t.Errorf("Find\nwant %v\ngot  %v, %v", ErrSelf, got, err)

@@ -40,8 +40,8 @@ func TestWithCommand(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			before := append([]string(nil), tt.env...)
-			if got := withCommand(tt.env, "DEL"); !reflect.DeepEqual(got, append(tt.want, mark)) {
-				t.Errorf("withCommand\nwant %q and %q\ngot  %q", tt.want, mark, got)
+			if got := withCommand(tt.env, "DEL"); !reflect.DeepEqual(got, append(tt.want, recursionMark)) {
+				t.Errorf("withCommand\nwant %q and %q\ngot  %q", tt.want, recursionMark, got)
 			}
 			if !reflect.DeepEqual(tt.env, before) {
 				t.Errorf("the runtime's environment afterwards\nwant %q\ngot  %q", before, tt.env)
@@ -200,7 +200,7 @@ func TestRunTooMuchOutput(t *testing.T) {
 }
 
 // Whatever a plugin does, run comes back soon, and says why. All at once, since
-// some take the whole graceTime.
+// some take the whole gracePeriod.
 func TestRunComesBack(t *testing.T) {
 	tests := []struct {
 		name, script string
@@ -232,7 +232,7 @@ func TestRunComesBack(t *testing.T) {
 				t.Errorf("%s: run\nwant %v\ngot  %v", tt.name, tt.want, err)
 			}
 			if took := time.Since(begin); took > 20*time.Second {
-				t.Errorf("%s: run took\nwant %v and a bit\ngot  %v", tt.name, graceTime, took)
+				t.Errorf("%s: run took\nwant %v and a bit\ngot  %v", tt.name, gracePeriod, took)
 			}
 		})
 	}
