@@ -19,10 +19,13 @@ import (
 
 // Errors of Find.
 var (
-	ErrNotFound = cni.Kind{Code: cni.CodeIPAM, Advice: "install the IPAM plugin into one of the folders of CNI_PATH, which the message lists"}.
-			New("no such executable in CNI_PATH")
-	ErrSelf = cni.Kind{Code: types.ErrInvalidNetworkConfig, Advice: "ipam.type must name an IPAM plugin such as host-local, static or dhcp"}.
-		New("leads to this very plugin, which would run itself without end")
+	ErrNotFound = cni.Kind{
+		Code: cni.CodeIPAM, Advice: "install the IPAM plugin in one of the directories of CNI_PATH, which the message lists",
+	}.New("no such executable in CNI_PATH")
+	ErrSelf = cni.Kind{
+		Code:   types.ErrInvalidNetworkConfig,
+		Advice: "ipam.type must name an IPAM plugin such as host-local, static or dhcp",
+	}.New("leads to this plugin itself, which would run in an endless loop")
 )
 
 // recursionMark is in the environment of every IPAM plugin that this plugin starts. If a process with this
@@ -47,7 +50,7 @@ func Find(name, cniPath string) (*Plugin, error) {
 	var skipped strings.Builder // entries that were skipped and why, for the operator
 	for _, dir := range filepath.SplitList(cniPath) {
 		if !filepath.IsAbs(dir) {
-			fmt.Fprintf(&skipped, "; %q is not absolute", dir)
+			fmt.Fprintf(&skipped, "; %q is not an absolute path", dir)
 			continue
 		}
 		path := filepath.Join(dir, name)
@@ -59,7 +62,7 @@ func Find(name, cniPath string) (*Plugin, error) {
 			fmt.Fprintf(&skipped, "; %v", err)
 			continue
 		case !info.Mode().IsRegular() || info.Mode()&0o111 == 0:
-			fmt.Fprintf(&skipped, "; %s is no executable file", path)
+			fmt.Fprintf(&skipped, "; %s is not an executable file", path)
 			continue
 		}
 		if os.SameFile(self, info) {

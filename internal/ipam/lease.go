@@ -83,7 +83,7 @@ func readResult(out []byte, cniVersion string) (*current.Result, error) {
 		return nil, fmt.Errorf("%w: %w", ErrBadResult, err)
 	}
 	if len(result.IPs) == 0 {
-		return nil, fmt.Errorf("%w: it has no address", ErrBadResult)
+		return nil, fmt.Errorf("%w: no addresses", ErrBadResult)
 	}
 	return result, nil
 }

@@ -49,13 +49,14 @@ func (e *Error) Unwrap() error { return e.Err }
 func (e *Error) CNI() (uint, string) {
 	switch {
 	case errors.Is(e.Err, ErrBadResult):
-		return cni.CodeIPAM, "the IPAM plugin does not answer as the CNI specification demands"
+		return cni.CodeIPAM, "the output of the IPAM plugin does not follow the CNI specification"
 	case errors.Is(e.Err, ErrInterrupted):
 		return cni.CodeInterrupted, cni.MayTryAgain
 	case errors.Is(e.Err, ErrTimeout):
-		return cni.CodeIPAM, "the IPAM plugin hangs: find out what it waits for (a lock, a server that does not answer); its own words are on standard error, in the runtime's log"
+		return cni.CodeIPAM, "the IPAM plugin hangs: find out what it waits for (a lock, a server that does not answer); " +
+			"its messages are on standard error, in the runtime's log"
 	}
-	code, advice := cni.CodeIPAM, "look for the IPAM plugin's own words on standard error, in the runtime's log"
+	code, advice := cni.CodeIPAM, "look for messages of the IPAM plugin on standard error, in the runtime's log"
 	if e.Reported != nil && e.Reported.Code != 0 {
 		code = e.Reported.Code
 	}
@@ -171,7 +172,7 @@ func (r *process) finish() ([]byte, error) {
 // Errors of a plugin that was terminated.
 var (
 	ErrInterrupted = errors.New("interrupted")
-	ErrTimeout     = errors.New("was ended because it did not end within")
+	ErrTimeout     = errors.New("timed out after")
 )
 
 // withCommand returns a copy of env with CNI_COMMAND set to verb, and with recursionMark.
