@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// name is the plugin's, by which configurations call it.
-const name = "tap"
+// pluginName is the plugin's, by which configurations call it.
+const pluginName = "tap"
 
-// unfinished is the beginning of a name beside the plugin's that nobody calls.
-const unfinished = ".tap-install-"
+// tempPrefix is the beginning of a name beside the plugin's that nobody calls.
+const tempPrefix = ".tap-install-"
 
 // pluginMode is that of a regular file that everybody may execute.
 const pluginMode = fs.FileMode(0o755)
@@ -29,38 +29,38 @@ func install(plugin, dir string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read the plugin: %w", err)
 	}
-	if err := sweep(dir); err != nil {
+	if err := removeStaleTemp(dir); err != nil {
 		return "", err
 	}
-	target := filepath.Join(dir, name)
-	same, err := identical(target, binary)
+	target := filepath.Join(dir, pluginName)
+	same, err := isInstalled(target, binary)
 	if err != nil {
 		return "", fmt.Errorf("compare %s with the plugin: %w", target, err)
 	}
 	if same {
 		return target + " is this plugin already", nil
 	}
-	beside, err := writeBeside(dir, binary)
+	temp, err := writeTemp(dir, binary)
 	if err != nil {
-		return "", fmt.Errorf("write into %s: %w", dir, explain(err, dir))
+		return "", fmt.Errorf("write into %s: %w", dir, withAccess(err, dir))
 	}
-	defer os.Remove(beside) //nolint:errcheck // it is gone where all went well
-	if err := verify(beside); err != nil {
+	defer os.Remove(temp) //nolint:errcheck // it is gone where all went well
+	if err := verify(temp); err != nil {
 		return "", fmt.Errorf("%w; %s was left as it is", err, target)
 	}
-	if err := os.Rename(beside, target); err != nil {
+	if err := os.Rename(temp, target); err != nil {
 		return "", fmt.Errorf("put the plugin in its place: %w", err)
 	}
-	if err := syncFolder(dir); err != nil {
+	if err := syncDir(dir); err != nil {
 		return "", err
 	}
 	return target + " is this plugin now", nil
 }
 
-// identical says whether a file is the plugin as an installer leaves it: executed by
+// isInstalled says whether a file is the plugin as an installer leaves it: executed by
 // everybody, written by nobody else. A link is not: in a container it would be followed
 // to somewhere else than on the host.
-func identical(path string, binary []byte) (bool, error) {
+func isInstalled(path string, binary []byte) (bool, error) {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -71,14 +71,14 @@ func identical(path string, binary []byte) (bool, error) {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok && stat.Uid != uint32(os.Geteuid()) {
 		return false, nil
 	}
-	there, err := os.ReadFile(path)
-	return bytes.Equal(there, binary), err
+	installed, err := os.ReadFile(path)
+	return bytes.Equal(installed, binary), err
 }
 
-// writeBeside writes the plugin to the disk under a name of its own. A power cut after
+// writeTemp writes the plugin to the disk under a name of its own. A power cut after
 // the renaming must not leave an empty file of the plugin's name.
-func writeBeside(dir string, binary []byte) (string, error) {
-	file, err := os.CreateTemp(dir, unfinished)
+func writeTemp(dir string, binary []byte) (string, error) {
+	file, err := os.CreateTemp(dir, tempPrefix)
 	if err != nil {
 		return "", err
 	}
@@ -95,15 +95,15 @@ func writeBeside(dir string, binary []byte) (string, error) {
 	return file.Name(), nil
 }
 
-// sweep deletes what an installer left that was killed. Another may be at work, but
+// removeStaleTemp deletes what an installer left that was killed. Another may be at work, but
 // none for an hour.
-func sweep(dir string) error {
+func removeStaleTemp(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("read the plugin folder: %w; is it the host's, mounted here? -dir names another", err)
 	}
 	for _, entry := range entries {
-		if !strings.HasPrefix(entry.Name(), unfinished) {
+		if !strings.HasPrefix(entry.Name(), tempPrefix) {
 			continue
 		}
 		if info, err := entry.Info(); err == nil && time.Since(info.ModTime()) > time.Hour {
@@ -113,14 +113,14 @@ func sweep(dir string) error {
 	return nil
 }
 
-// syncFolder writes the folder's names to the disk.
-func syncFolder(dir string) error {
-	folder, err := os.Open(dir)
+// syncDir writes the folder's names to the disk.
+func syncDir(dir string) error {
+	directory, err := os.Open(dir)
 	if err != nil {
 		return fmt.Errorf("open the plugin folder: %w", err)
 	}
-	defer folder.Close()
-	if err := folder.Sync(); err != nil {
+	defer directory.Close()
+	if err := directory.Sync(); err != nil {
 		return fmt.Errorf("write the plugin folder to the disk: %w", err)
 	}
 	return nil

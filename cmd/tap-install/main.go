@@ -35,7 +35,7 @@ func main() {
 func run(args []string, end <-chan os.Signal) error {
 	flags := flag.NewFlagSet("tap-install", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	plugin := flags.String("plugin", besideMyself(), "the plugin's file")
+	plugin := flags.String("plugin", defaultPluginPath(), "the plugin's file")
 	dir := flags.String("dir", "/host/opt/cni/bin", "the host's plugin folder, as it is seen here")
 	wait := flags.Bool("wait", false, "afterwards wait for SIGTERM, as a DaemonSet's container has to")
 	if err := flags.Parse(args); err != nil {
@@ -44,31 +44,31 @@ func run(args []string, end <-chan os.Signal) error {
 		flags.PrintDefaults()
 		return err
 	}
-	verb := map[string]func(plugin, dir string) (string, error){"install": install, "remove": remove}[flags.Arg(0)]
+	command := map[string]func(plugin, dir string) (string, error){"install": install, "remove": remove}[flags.Arg(0)]
 	switch {
 	case flags.NArg() == 0:
 		return errors.New("what is to be done? install or remove; -h tells more")
-	case verb == nil:
+	case command == nil:
 		return fmt.Errorf("%q: no such verb; install or remove; -h tells more", flags.Arg(0))
 	case flags.NArg() > 1:
 		return fmt.Errorf("%q behind %s: flags go before the verb, and nothing behind it; -h tells more", flags.Arg(1), flags.Arg(0))
 	}
-	done, err := verb(*plugin, *dir)
+	message, err := command(*plugin, *dir)
 	if err != nil {
 		return err
 	}
-	fmt.Println("tap-install: " + done)
+	fmt.Println("tap-install: " + message)
 	if *wait {
 		<-end
 	}
 	return nil
 }
 
-// besideMyself is where the image has the plugin.
-func besideMyself() string {
+// defaultPluginPath is where the image has the plugin.
+func defaultPluginPath() string {
 	self, err := os.Executable()
 	if err != nil {
 		self = "/"
 	}
-	return filepath.Join(filepath.Dir(self), name)
+	return filepath.Join(filepath.Dir(self), pluginName)
 }

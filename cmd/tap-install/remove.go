@@ -9,16 +9,16 @@ import (
 	"path/filepath"
 )
 
-// program is what the Go toolchain wrote into every build of the plugin.
-const program = "tap/cmd/tap"
+// pluginPackage is what the Go toolchain wrote into every build of the plugin.
+const pluginPackage = "tap/cmd/tap"
 
 // remove deletes dir/tap if it is this plugin, of whatever version, and says what it
 // did.
 func remove(_, dir string) (string, error) {
-	if err := sweep(dir); err != nil {
+	if err := removeStaleTemp(dir); err != nil {
 		return "", err
 	}
-	target := filepath.Join(dir, name)
+	target := filepath.Join(dir, pluginName)
 	info, err := os.Lstat(target)
 	if errors.Is(err, fs.ErrNotExist) {
 		return target + " is not there", nil
@@ -29,13 +29,13 @@ func remove(_, dir string) (string, error) {
 	if !info.Mode().IsRegular() {
 		return "", fmt.Errorf("%s is no regular file, so not of this installer, and was left as it is", target)
 	}
-	if build, err := buildinfo.ReadFile(target); err != nil || build.Path != program {
+	if build, err := buildinfo.ReadFile(target); err != nil || build.Path != pluginPackage {
 		return "", fmt.Errorf("%s is another plugin, and was left as it is", target)
 	}
 	if err := os.Remove(target); err != nil {
-		return "", fmt.Errorf("delete the plugin: %w", explain(err, dir))
+		return "", fmt.Errorf("delete the plugin: %w", withAccess(err, dir))
 	}
-	if err := syncFolder(dir); err != nil {
+	if err := syncDir(dir); err != nil {
 		return "", err
 	}
 	return target + " is gone", nil

@@ -44,18 +44,18 @@ func verify(plugin string) error {
 	return nil
 }
 
-// explain adds to a refusal what the folder is like. A file system that is full or read
+// withAccess adds to a refusal what the folder is like. A file system that is full or read
 // only says so itself.
-func explain(err error, dir string) error {
+func withAccess(err error, dir string) error {
 	if !errors.Is(err, fs.ErrPermission) && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return fmt.Errorf("%w; %s", err, whose(dir))
+	return fmt.Errorf("%w; %s", err, describeOwner(dir))
 }
 
-// whose says who may write into a folder, which root without capabilities may not
+// describeOwner says who may write into a folder, which root without capabilities may not
 // always.
-func whose(dir string) string {
+func describeOwner(dir string) string {
 	info, err := os.Stat(dir)
 	if err != nil {
 		return "there is no such folder: is the host's mounted here?"
