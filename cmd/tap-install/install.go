@@ -12,18 +12,18 @@ import (
 	"time"
 )
 
-// pluginName is the plugin's, by which configurations call it.
+// pluginName is the file name of the installed plugin. It must equal "type" in network configurations.
 const pluginName = "tap"
 
-// tempPrefix is the beginning of a name beside the plugin's that nobody calls.
+// tempPrefix is the prefix of the names of temporary files during installation. No configuration uses them.
 const tempPrefix = ".tap-install-"
 
-// pluginMode is that of a regular file that everybody may execute.
+// pluginMode is the mode of the installed plugin: a regular file that every user can execute.
 const pluginMode = fs.FileMode(0o755)
 
-// install makes dir/tap the plugin, and says what it did. Runtimes may run the plugin
-// all the while: they find the old file or the new one, whole and open to nobody for
-// writing (else executing it would fail, ETXTBSY).
+// install installs the plugin as dir/tap and returns a message. Runtimes may execute the plugin at any time:
+// they find either the old or the new file, complete and not open for writing. (The kernel refuses to execute a
+// file that is open for writing, ETXTBSY.)
 func install(plugin, dir string) (string, error) {
 	binary, err := os.ReadFile(plugin)
 	if err != nil {
@@ -44,7 +44,7 @@ func install(plugin, dir string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("write into %s: %w", dir, withAccess(err, dir))
 	}
-	defer os.Remove(temp) //nolint:errcheck // it is gone where all went well
+	defer os.Remove(temp) //nolint:errcheck // fails after the file was renamed
 	if err := verify(temp); err != nil {
 		return "", fmt.Errorf("%w; %s was left as it is", err, target)
 	}
@@ -57,9 +57,9 @@ func install(plugin, dir string) (string, error) {
 	return target + " is this plugin now", nil
 }
 
-// isInstalled says whether a file is the plugin as an installer leaves it: executed by
-// everybody, written by nobody else. A link is not: in a container it would be followed
-// to somewhere else than on the host.
+// isInstalled reports whether path is the plugin as this program installs it: a regular file with the same content
+// and mode, owned by the current user. A link does not count: it can have another target in the container than on
+// the host.
 func isInstalled(path string, binary []byte) (bool, error) {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -75,8 +75,8 @@ func isInstalled(path string, binary []byte) (bool, error) {
 	return bytes.Equal(installed, binary), err
 }
 
-// writeTemp writes the plugin to the disk under a name of its own. A power cut after
-// the renaming must not leave an empty file of the plugin's name.
+// writeTemp writes the plugin to a temporary file in dir, syncs it and returns its path. Without the sync, a power
+// failure after the rename could leave an empty file under the plugin's name.
 func writeTemp(dir string, binary []byte) (string, error) {
 	file, err := os.CreateTemp(dir, tempPrefix)
 	if err != nil {
@@ -95,8 +95,8 @@ func writeTemp(dir string, binary []byte) (string, error) {
 	return file.Name(), nil
 }
 
-// removeStaleTemp deletes what an installer left that was killed. Another may be at work, but
-// none for an hour.
+// removeStaleTemp deletes temporary files of installations that were killed. It keeps files that are not older than an
+// hour: another installation may be in progress.
 func removeStaleTemp(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -107,13 +107,13 @@ func removeStaleTemp(dir string) error {
 			continue
 		}
 		if info, err := entry.Info(); err == nil && time.Since(info.ModTime()) > time.Hour {
-			_ = os.Remove(filepath.Join(dir, entry.Name())) // it stays in nobody's way
+			_ = os.Remove(filepath.Join(dir, entry.Name())) // a file that remains does no harm
 		}
 	}
 	return nil
 }
 
-// syncDir writes the folder's names to the disk.
+// syncDir writes the entries of the directory to the disk.
 func syncDir(dir string) error {
 	directory, err := os.Open(dir)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Command tap-install puts the plugin into a host's plugin folder, or takes it out. It
-// is what the image runs, and knows no CNI but the question VERSION.
+// Command tap-install installs the plugin in the plugin directory of a host, or removes it. It is the entry point of
+// the image. The only CNI verb that it uses is VERSION.
 package main
 
 import (
@@ -22,8 +22,8 @@ remove   deletes it, if it is this plugin
 `
 
 func main() {
-	// As the first process of a container it would not be ended by a signal that it does not
-	// catch. What is going on when one comes takes some milliseconds, and ends first.
+	// The kernel ignores a signal to the first process of a PID namespace unless the process handles it. A command
+	// that is in progress takes a few milliseconds and is completed first.
 	end := make(chan os.Signal, 1)
 	signal.Notify(end, syscall.SIGTERM, syscall.SIGINT)
 	if err := run(os.Args[1:], end); err != nil && !errors.Is(err, flag.ErrHelp) {
@@ -64,7 +64,7 @@ func run(args []string, end <-chan os.Signal) error {
 	return nil
 }
 
-// defaultPluginPath is where the image has the plugin.
+// defaultPluginPath returns the path of the plugin in the image: the directory of this program.
 func defaultPluginPath() string {
 	self, err := os.Executable()
 	if err != nil {

@@ -9,11 +9,10 @@ import (
 	"path/filepath"
 )
 
-// pluginPackage is what the Go toolchain wrote into every build of the plugin.
+// pluginPackage is the main package that the Go toolchain records in every build of the plugin.
 const pluginPackage = "tap/cmd/tap"
 
-// remove deletes dir/tap if it is this plugin, of whatever version, and says what it
-// did.
+// remove deletes dir/tap if it is any version of this plugin, and returns a message.
 func remove(_, dir string) (string, error) {
 	if err := removeStaleTemp(dir); err != nil {
 		return "", err

@@ -14,15 +14,15 @@ import (
 	"time"
 )
 
-// verify asks the plugin its versions, from where it is going to be: that file system
-// may forbid execution, and the image may be another machine's.
+// verify runs VERSION with the plugin in the directory in which it will be installed: the file system may be mounted
+// with noexec, and the image may be for another architecture.
 func verify(plugin string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, plugin)
 	cmd.Env = []string{"CNI_COMMAND=VERSION", "CNI_PATH=" + filepath.Dir(plugin)}
 	cmd.Stdin = strings.NewReader(`{"cniVersion": "1.1.0"}`)
-	cmd.WaitDelay = time.Second // for what holds its output, if it starts anything
+	cmd.WaitDelay = time.Second // limits the wait if a child keeps the output open
 	out, err := cmd.Output()
 	advice := ""
 	var exit *exec.ExitError
@@ -44,8 +44,8 @@ func verify(plugin string) error {
 	return nil
 }
 
-// withAccess adds to a refusal what the folder is like. A file system that is full or read
-// only says so itself.
+// withAccess adds the owner and mode of the directory to an error if they can be its cause. The error of a file system
+// that is full or read-only needs no explanation.
 func withAccess(err error, dir string) error {
 	if !errors.Is(err, fs.ErrPermission) && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -53,8 +53,7 @@ func withAccess(err error, dir string) error {
 	return fmt.Errorf("%w; %s", err, describeOwner(dir))
 }
 
-// describeOwner says who may write into a folder, which root without capabilities may not
-// always.
+// describeOwner describes who can write to a directory: root without capabilities may not be able to.
 func describeOwner(dir string) string {
 	info, err := os.Stat(dir)
 	if err != nil {
