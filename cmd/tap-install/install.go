@@ -38,23 +38,23 @@ func install(plugin, dir string) (string, error) {
 		return "", fmt.Errorf("compare %s with the plugin: %w", target, err)
 	}
 	if same {
-		return target + " is this plugin already", nil
+		return target + " is up to date", nil
 	}
 	temp, err := writeTemp(dir, binary)
 	if err != nil {
-		return "", fmt.Errorf("write into %s: %w", dir, withAccess(err, dir))
+		return "", fmt.Errorf("write to %s: %w", dir, withAccess(err, dir))
 	}
 	defer os.Remove(temp) //nolint:errcheck // fails after the file was renamed
 	if err := verify(temp); err != nil {
-		return "", fmt.Errorf("%w; %s was left as it is", err, target)
+		return "", fmt.Errorf("%w; %s is unchanged", err, target)
 	}
 	if err := os.Rename(temp, target); err != nil {
-		return "", fmt.Errorf("put the plugin in its place: %w", err)
+		return "", fmt.Errorf("replace %s: %w", target, err)
 	}
 	if err := syncDir(dir); err != nil {
 		return "", err
 	}
-	return target + " is this plugin now", nil
+	return "installed " + target, nil
 }
 
 // isInstalled reports whether path is the plugin as this program installs it: a regular file with the same content
@@ -100,7 +100,7 @@ func writeTemp(dir string, binary []byte) (string, error) {
 func removeStaleTemp(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return fmt.Errorf("read the plugin folder: %w; is it the host's, mounted here? -dir names another", err)
+		return fmt.Errorf("read the plugin directory: %w; mount the host's directory there, or set -dir", err)
 	}
 	for _, entry := range entries {
 		if !strings.HasPrefix(entry.Name(), tempPrefix) {
@@ -117,11 +117,11 @@ func removeStaleTemp(dir string) error {
 func syncDir(dir string) error {
 	directory, err := os.Open(dir)
 	if err != nil {
-		return fmt.Errorf("open the plugin folder: %w", err)
+		return fmt.Errorf("open the plugin directory: %w", err)
 	}
 	defer directory.Close()
 	if err := directory.Sync(); err != nil {
-		return fmt.Errorf("write the plugin folder to the disk: %w", err)
+		return fmt.Errorf("sync the plugin directory: %w", err)
 	}
 	return nil
 }

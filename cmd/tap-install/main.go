@@ -13,11 +13,11 @@ import (
 	"syscall"
 )
 
-const usage = `tap-install [-plugin FILE] [-dir FOLDER] [-wait] install | remove
+const usage = `tap-install [-plugin FILE] [-dir DIRECTORY] [-wait] install | remove
 
-install  puts the plugin into the folder as "tap", in one step: what was there is replaced,
-         an identical file is left alone
-remove   deletes it, if it is this plugin
+install  installs the plugin in the directory as "tap"; replaces an existing file atomically,
+         and leaves an identical file unchanged
+remove   deletes the installed file if it is this plugin
 
 `
 
@@ -35,23 +35,24 @@ func main() {
 func run(args []string, end <-chan os.Signal) error {
 	flags := flag.NewFlagSet("tap-install", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	plugin := flags.String("plugin", defaultPluginPath(), "the plugin's file")
-	dir := flags.String("dir", "/host/opt/cni/bin", "the host's plugin folder, as it is seen here")
-	wait := flags.Bool("wait", false, "afterwards wait for SIGTERM, as a DaemonSet's container has to")
+	plugin := flags.String("plugin", defaultPluginPath(), "path of the plugin's file")
+	dir := flags.String("dir", "/host/opt/cni/bin", "plugin directory of the host, as it is mounted here")
+	wait := flags.Bool("wait", false, "wait for SIGTERM after the command, as required in a DaemonSet")
 	if err := flags.Parse(args); err != nil {
 		flags.SetOutput(os.Stderr)
 		fmt.Fprint(os.Stderr, usage)
 		flags.PrintDefaults()
 		return err
 	}
-	command := map[string]func(plugin, dir string) (string, error){"install": install, "remove": remove}[flags.Arg(0)]
+	commands := map[string]func(plugin, dir string) (string, error){"install": install, "remove": remove}
+	command := commands[flags.Arg(0)]
 	switch {
 	case flags.NArg() == 0:
-		return errors.New("what is to be done? install or remove; -h tells more")
+		return errors.New("missing command: want install or remove (see -h)")
 	case command == nil:
-		return fmt.Errorf("%q: no such verb; install or remove; -h tells more", flags.Arg(0))
+		return fmt.Errorf("unknown command %q: want install or remove (see -h)", flags.Arg(0))
 	case flags.NArg() > 1:
-		return fmt.Errorf("%q behind %s: flags go before the verb, and nothing behind it; -h tells more", flags.Arg(1), flags.Arg(0))
+		return fmt.Errorf("unexpected argument %q after %s: flags go before the command (see -h)", flags.Arg(1), flags.Arg(0))
 	}
 	message, err := command(*plugin, *dir)
 	if err != nil {

@@ -20,16 +20,16 @@ func remove(_, dir string) (string, error) {
 	target := filepath.Join(dir, pluginName)
 	info, err := os.Lstat(target)
 	if errors.Is(err, fs.ErrNotExist) {
-		return target + " is not there", nil
+		return target + " does not exist", nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("look at %s: %w", target, err)
+		return "", fmt.Errorf("check the installed plugin: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return "", fmt.Errorf("%s is no regular file, so not of this installer, and was left as it is", target)
+		return "", fmt.Errorf("%s is unchanged: it is not a regular file, so this program did not install it", target)
 	}
 	if build, err := buildinfo.ReadFile(target); err != nil || build.Path != pluginPackage {
-		return "", fmt.Errorf("%s is another plugin, and was left as it is", target)
+		return "", fmt.Errorf("%s is unchanged: it is another plugin", target)
 	}
 	if err := os.Remove(target); err != nil {
 		return "", fmt.Errorf("delete the plugin: %w", withAccess(err, dir))
@@ -37,5 +37,5 @@ func remove(_, dir string) (string, error) {
 	if err := syncDir(dir); err != nil {
 		return "", err
 	}
-	return target + " is gone", nil
+	return "removed " + target, nil
 }

@@ -28,18 +28,18 @@ func verify(plugin string) error {
 	var exit *exec.ExitError
 	switch {
 	case errors.Is(err, syscall.ENOEXEC):
-		advice = "; the plugin is for another kind of processor"
+		advice = "; the plugin is built for another architecture"
 	case errors.Is(err, fs.ErrPermission):
-		advice = "; the folder may be on a file system that is mounted noexec"
+		advice = "; the file system of the directory may be mounted with noexec"
 	case errors.As(err, &exit):
-		advice = "; it said: " + strings.TrimSpace(string(out)+string(exit.Stderr))
+		advice = "; output: " + strings.TrimSpace(string(out)+string(exit.Stderr))
 	}
 	if err != nil {
 		return fmt.Errorf("run the plugin: %w%s", err, advice)
 	}
 	var answer struct{ SupportedVersions []string }
 	if err := json.Unmarshal(out, &answer); err != nil || len(answer.SupportedVersions) == 0 {
-		return fmt.Errorf("run the plugin: its answer to VERSION is not one: %q", out)
+		return fmt.Errorf("run the plugin: invalid answer to VERSION: %q", out)
 	}
 	return nil
 }
@@ -57,11 +57,12 @@ func withAccess(err error, dir string) error {
 func describeOwner(dir string) string {
 	info, err := os.Stat(dir)
 	if err != nil {
-		return "there is no such folder: is the host's mounted here?"
+		return "the directory does not exist: mount the host's directory there"
 	}
-	owner := "somebody"
+	owner := "an unknown user"
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
 		owner = fmt.Sprintf("user %d", stat.Uid)
 	}
-	return fmt.Sprintf("the folder is %s of %s, and this is user %d", info.Mode(), owner, os.Geteuid())
+	return fmt.Sprintf("the directory has mode %s and belongs to %s, but this process runs as user %d",
+		info.Mode(), owner, os.Geteuid())
 }
