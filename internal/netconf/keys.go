@@ -132,8 +132,8 @@ func (raw *rawConfig) promisc() (bool, error) {
 	return *bridgeKey, nil
 }
 
-// netnsDirs returns the key netnsDirs. A tenant may have written it, so only clean absolute paths are
-// accepted: such a path leads to where it appears to lead.
+// netnsDirs returns the key netnsDirs. It may come from an untrusted tenant, so only clean absolute paths are
+// accepted: the path itself shows which directory it names.
 func (raw *rawConfig) netnsDirs() ([]string, error) {
 	const allowed = "a list of absolute paths without ., .., // or a trailing /, such as /run/docker/netns"
 	var dirs []string

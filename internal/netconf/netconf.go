@@ -161,7 +161,7 @@ func ParseDel(args *Args) (*Config, error) {
 	conf.PrevResult, conf.PrevResultErr = raw.prevResult()
 	conf.Tap.Redirect, _ = raw.redirect(args)
 	if conf.Tap.Name, err = raw.tapName(args, conf.Tap.Redirect); err != nil && conf.Tap.Redirect {
-		conf.Tap.Name = "" // the returned name may be that of the interface, which must stay
+		conf.Tap.Name = "" // tapName may have returned the name of the interface, which DEL must not delete
 	}
 	conf.IPAM, err = raw.ipamType()
 	return conf, err

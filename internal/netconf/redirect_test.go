@@ -183,8 +183,8 @@ func TestHookName(t *testing.T) {
 	}
 	valid := validAttachmentsOf(t, "vms", `[{"containerID": "4567", "ifname": "eth0"}]`)
 	for _, tt := range []struct {
-		name                    string
-		hook, ours, made, stale bool
+		name                   string
+		hook, own, made, stale bool
 	}{
 		{conf.HookName(false), true, true, false, true},
 		{conf.HookName(true), true, true, true, true},
@@ -203,8 +203,8 @@ func TestHookName(t *testing.T) {
 		if got, want := IsRedirectFilterName(tt.name), tt.hook || tt.name == conf.Alias(); got != want {
 			t.Errorf("IsRedirectFilterName(%q)\nwant %v\ngot  %v", tt.name, want, got)
 		}
-		if got := conf.IsHook(tt.name); got != tt.ours {
-			t.Errorf("IsHook(%q)\nwant %v\ngot  %v", tt.name, tt.ours, got)
+		if got := conf.IsHook(tt.name); got != tt.own {
+			t.Errorf("IsHook(%q)\nwant %v\ngot  %v", tt.name, tt.own, got)
 		}
 		if got := MadeQdisc(tt.name); got != tt.made {
 			t.Errorf("MadeQdisc(%q)\nwant %v\ngot  %v", tt.name, tt.made, got)
