@@ -1,8 +1,6 @@
 package netconf
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -27,7 +25,7 @@ type Args struct {
 	// with that plugin: redirect defaults to true and unknown CNI_ARGS are accepted.
 	RedirectDefaults *RedirectDefaults
 
-	raw *rawConfig // decoded StdinData; nil until decodeStdin is called
+	in *input // nil until decode is called
 }
 
 // RedirectDefaults holds the owner and group of a tap if neither the configuration nor CNI_ARGS set
@@ -64,17 +62,17 @@ func (a *Args) Validate() error {
 			return err
 		}
 	}
-	raw, err := a.decodeStdin()
+	in, err := a.decode()
 	if err != nil {
 		return err
 	}
-	if !isIdentifier(raw.Name) {
+	if !isIdentifier(in.Name) {
 		return &KeyError{
-			Key: "name", Value: truncate([]byte(strconv.Quote(raw.Name))), Allowed: identifierChars,
+			Key: "name", Value: truncate([]byte(strconv.Quote(in.Name))), Allowed: identifierChars,
 			Err: errors.New("the network name is missing or has invalid characters"),
 		}
 	}
-	return raw.checkVersion(a.Command)
+	return in.checkVersion(a.Command)
 }
 
 // checkAttachment validates CNI_CONTAINERID and CNI_IFNAME.
@@ -91,33 +89,14 @@ func (a *Args) checkAttachment() error {
 	return nil
 }
 
-// decodeStdin decodes the configuration. It does so once and keeps the result.
-func (a *Args) decodeStdin() (*rawConfig, error) {
-	if a.raw != nil {
-		return a.raw, nil
-	}
-	raw := &rawConfig{}
-	if len(bytes.TrimSpace(a.StdinData)) == 0 {
-		return nil, fmt.Errorf("configuration: %w: standard input is empty", ErrUndecodable)
-	}
-	if err := json.Unmarshal(a.StdinData, raw); err != nil {
-		return nil, fmt.Errorf("configuration: %w: %w", ErrUndecodable, err)
-	}
-	if raw.CNIVersion == "" {
-		raw.CNIVersion = "0.1.0" // CNI specification 0.1.0 had no such key
-	}
-	a.raw = raw
-	return raw, nil
-}
-
 // CNIVersion returns the cniVersion of the configuration. It returns the latest version if the plugin
 // does not support that one, or if the configuration cannot be decoded.
 func (a *Args) CNIVersion() string {
-	raw, err := a.decodeStdin()
-	if err != nil || !slices.Contains(version.All.SupportedVersions(), raw.CNIVersion) {
+	in, err := a.decode()
+	if err != nil || !slices.Contains(version.All.SupportedVersions(), in.CNIVersion) {
 		return version.Current()
 	}
-	return raw.CNIVersion
+	return in.CNIVersion
 }
 
 // checkVersion rejects a verb that the cniVersion of the configuration does not have (CNI

@@ -33,22 +33,20 @@ const (
 
 // bandwidth returns the limits of both directions. For each direction, runtimeConfig.bandwidth overrides
 // the key bandwidth: a runtime that limits one direction does not remove the limit of the other.
-func (raw *rawConfig) bandwidth() (Bandwidth, error) {
-	var runtime struct {
-		Bandwidth json.RawMessage `json:"bandwidth"`
-	}
-	if err := decode("runtimeConfig", raw.RuntimeConfig, &runtime, "an object"); err != nil {
+func (in *input) bandwidth() (Bandwidth, error) {
+	runtime, err := in.runtimeConfig()
+	if err != nil {
 		return Bandwidth{}, err
 	}
 	fromRuntime, err := decodeBandwidth("runtimeConfig.bandwidth", runtime.Bandwidth)
 	if err != nil {
 		return Bandwidth{}, err
 	}
-	b, err := decodeBandwidth("bandwidth", raw.Bandwidth)
+	b, err := decodeBandwidth("bandwidth", in.Bandwidth)
 	if err != nil {
 		return Bandwidth{}, err
 	}
-	if err := raw.checkBandwidthKeys(); err != nil {
+	if err := in.checkBandwidthKeys(); err != nil {
 		return Bandwidth{}, err
 	}
 	if fromRuntime.Ingress != (Limit{}) {

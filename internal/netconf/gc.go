@@ -17,17 +17,17 @@ type ValidAttachments struct {
 // ParseGC parses only the keys that GC needs, so that GC also works with a configuration that
 // ADD rejects: its stale devices may date from an earlier version of the configuration.
 func ParseGC(args *Args) (*Config, *ValidAttachments, error) {
-	raw, conf, err := parseIdentity(args)
+	in, conf, err := parseIdentity(args)
 	if err != nil {
 		return nil, nil, err
 	}
-	if conf.NetnsDirs, err = raw.netnsDirs(); err != nil {
+	if conf.NetnsDirs, err = in.netnsDirs(); err != nil {
 		return nil, nil, err
 	}
-	if conf.IPAM, err = raw.ipamType(); err != nil {
+	if conf.IPAM, err = in.ipamType(); err != nil {
 		return nil, nil, err
 	}
-	valid, err := raw.validAttachments()
+	valid, err := in.validAttachments()
 	if err != nil {
 		return nil, nil, err
 	}

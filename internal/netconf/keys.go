@@ -170,14 +170,12 @@ func (raw *rawConfig) ipamType() (string, error) {
 // checkRequestedIPs rejects addresses requested by the runtime if the network has no IPAM
 // plugin to assign them (CNI conventions, "ips": a runtime requests them only from plugins
 // that support it).
-func (raw *rawConfig) checkRequestedIPs(ipam string) error {
+func (in *input) checkRequestedIPs(ipam string) error {
 	if ipam != "" {
 		return nil // the IPAM plugin reads them
 	}
-	var runtime struct {
-		IPs json.RawMessage `json:"ips"`
-	}
-	if err := decode("runtimeConfig", raw.RuntimeConfig, &runtime, "an object"); err != nil {
+	runtime, err := in.runtimeConfig()
+	if err != nil {
 		return err
 	}
 	var ips []json.RawMessage

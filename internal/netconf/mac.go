@@ -11,17 +11,18 @@ import (
 // Plugin specific fields"): runtimeConfig, args.cni, CNI_ARGS, the key mac. It returns nil if none has
 // one. All four are decoded, but only the address that applies is validated. args.cni and CNI_ARGS are
 // about the interface CNI_IFNAME, so they do not apply if the tap is not that interface.
-func (raw *rawConfig) mac(args *Args, isInterface bool) (net.HardwareAddr, error) {
-	var runtime, cni struct {
-		MAC json.RawMessage `json:"mac"`
-	}
+func (in *input) mac(isInterface bool) (net.HardwareAddr, error) {
 	var keys struct {
 		CNI json.RawMessage `json:"cni"`
 	}
-	if err := decode("runtimeConfig", raw.RuntimeConfig, &runtime, "an object"); err != nil {
+	var cni struct {
+		MAC json.RawMessage `json:"mac"`
+	}
+	runtime, err := in.runtimeConfig()
+	if err != nil {
 		return nil, err
 	}
-	if err := decode("args", raw.Args, &keys, "an object"); err != nil {
+	if err := decode("args", in.rawConfig.Args, &keys, "an object"); err != nil {
 		return nil, err
 	}
 	if err := decode("args.cni", keys.CNI, &cni, "an object"); err != nil {
@@ -35,12 +36,12 @@ func (raw *rawConfig) mac(args *Args, isInterface bool) (net.HardwareAddr, error
 	if err != nil {
 		return nil, err
 	}
-	cniArgs, err := parseCNIArgs(args)
+	cniArgs, err := in.cniArgs()
 	if err != nil {
 		return nil, err
 	}
 	fromArgs := string(cniArgs.MAC)
-	fromKey, err := decodeMACString("mac", raw.MAC)
+	fromKey, err := decodeMACString("mac", in.MAC)
 	if err != nil {
 		return nil, err
 	}
@@ -52,10 +53,7 @@ func (raw *rawConfig) mac(args *Args, isInterface bool) (net.HardwareAddr, error
 	case fromArgs != "" && isInterface:
 		mac, err := parseMAC(fromArgs)
 		if err != nil {
-			return nil, &VarError{
-				Var: "CNI_ARGS", Value: truncate([]byte(args.Args)), Err: fmt.Errorf("MAC %s: %w", fromArgs, err),
-				Advice: "allowed: " + macAllowed,
-			}
+			return nil, in.cniArgsError(fmt.Errorf("MAC %s: %w", fromArgs, err), "allowed: "+macAllowed)
 		}
 		return mac, nil
 	case fromKey != "":

@@ -14,20 +14,17 @@ const maxNameLen = 15
 // tapName returns the tap's final name. It is TC_REDIRECT_TAP_NAME (only with redirect) or the key tapName
 // if set; otherwise it is CNI_IFNAME, or a name derived from CNI_IFNAME with redirect. If the requested
 // name is invalid, tapName returns an error and the name without it, which DEL uses.
-func (raw *rawConfig) tapName(args *Args, redirect bool) (string, error) {
+func (in *input) tapName(redirect bool) (string, error) {
 	const allowed = "an interface name of at most 15 bytes"
-	ifName := args.IfName
+	ifName := in.args.IfName
 	if redirect {
-		cniArgs, err := parseCNIArgs(args)
+		cniArgs, err := in.cniArgs()
 		if err != nil {
 			return ifName, err
 		}
 		if name := string(cniArgs.TC_REDIRECT_TAP_NAME); name != "" {
 			if err := checkInterfaceName(name); err != nil {
-				return ifName, &VarError{
-					Var: "CNI_ARGS", Value: truncate([]byte(args.Args)), Err: fmt.Errorf("TC_REDIRECT_TAP_NAME: %w", err),
-					Advice: "allowed: " + allowed,
-				}
+				return ifName, in.cniArgsError(fmt.Errorf("TC_REDIRECT_TAP_NAME: %w", err), "allowed: "+allowed)
 			}
 			return name, nil
 		}
@@ -36,11 +33,11 @@ func (raw *rawConfig) tapName(args *Args, redirect bool) (string, error) {
 		}
 	}
 	var name string
-	if err := decode("tapName", raw.TapName, &name, allowed); err != nil || name == "" {
+	if err := decode("tapName", in.TapName, &name, allowed); err != nil || name == "" {
 		return ifName, err
 	}
 	if err := checkInterfaceName(name); err != nil {
-		return ifName, &KeyError{Key: "tapName", Value: truncate(raw.TapName), Allowed: allowed, Err: err}
+		return ifName, &KeyError{Key: "tapName", Value: truncate(in.TapName), Allowed: allowed, Err: err}
 	}
 	return name, nil
 }

@@ -92,14 +92,14 @@ type rawConfig struct {
 // Parse validates the input of ADD and CHECK. Its error is a *[KeyError] or a *[VarError], or wraps
 // [ErrUndecodable].
 func Parse(args *Args) (*Config, error) {
-	raw, conf, err := parseNetwork(args)
+	in, conf, err := parseNetwork(args)
 	if err != nil {
 		return nil, err
 	}
 	if err := checkInterfaceName(args.IfName); err != nil {
 		return nil, ifNameError(args.IfName, err)
 	}
-	if conf.PrevResult, err = raw.prevResult(); err != nil {
+	if conf.PrevResult, err = in.prevResult(); err != nil {
 		return nil, err
 	}
 	if err := conf.checkChain(); err != nil {
@@ -116,37 +116,37 @@ func ParseStatus(args *Args) (*Config, error) {
 }
 
 // parseNetwork validates all keys except prevResult.
-func parseNetwork(args *Args) (*rawConfig, *Config, error) {
-	raw, conf, err := parseIdentity(args)
+func parseNetwork(args *Args) (*input, *Config, error) {
+	in, conf, err := parseIdentity(args)
 	if err != nil {
 		return nil, nil, err
 	}
-	if !absent(raw.Plugins) { // the keys of its entries, including owner, would be ignored
+	if !absent(in.Plugins) { // the keys of its entries, including owner, would be ignored
 		return nil, nil, &KeyError{
-			Key: "plugins", Value: truncate(raw.Plugins),
+			Key: "plugins", Value: truncate(in.Plugins),
 			Allowed: "one entry of that list, with the cniVersion and name of the file",
 			Err:     errors.New("this is a complete conflist; a runtime (or cnitool) passes a plugin one entry of it"),
 		}
 	}
-	if conf.Tap, err = raw.tap(args); err != nil {
+	if conf.Tap, err = in.tap(); err != nil {
 		return nil, nil, err
 	}
-	if conf.NetnsDirs, err = raw.netnsDirs(); err != nil {
+	if conf.NetnsDirs, err = in.netnsDirs(); err != nil {
 		return nil, nil, err
 	}
-	if conf.IPAM, err = raw.ipamType(); err != nil {
+	if conf.IPAM, err = in.ipamType(); err != nil {
 		return nil, nil, err
 	}
-	if err := raw.checkRequestedIPs(conf.IPAM); err != nil {
+	if err := in.checkRequestedIPs(conf.IPAM); err != nil {
 		return nil, nil, err
 	}
-	if err := decode("dns", raw.DNS, &conf.DNS, "an object with nameservers, domain, search and options"); err != nil {
+	if err := decode("dns", in.DNS, &conf.DNS, "an object with nameservers, domain, search and options"); err != nil {
 		return nil, nil, err
 	}
 	if err := conf.checkResultVersion(); err != nil {
 		return nil, nil, err
 	}
-	return raw, conf, nil
+	return in, conf, nil
 }
 
 // ParseDel parses only the keys that DEL needs: name and ipam. No other key is needed to find the
@@ -154,30 +154,30 @@ func parseNetwork(args *Args) (*rawConfig, *Config, error) {
 // is nil only if the attachment cannot be identified. prevResult, redirect and tapName are hints for
 // devices without an alias: errors in them are ignored or kept in PrevResultErr.
 func ParseDel(args *Args) (*Config, error) {
-	raw, conf, err := parseIdentity(args)
+	in, conf, err := parseIdentity(args)
 	if err != nil {
 		return nil, err
 	}
-	conf.PrevResult, conf.PrevResultErr = raw.prevResult()
-	conf.Tap.Redirect, _ = raw.redirect(args)
-	if conf.Tap.Name, err = raw.tapName(args, conf.Tap.Redirect); err != nil && conf.Tap.Redirect {
+	conf.PrevResult, conf.PrevResultErr = in.prevResult()
+	conf.Tap.Redirect, _ = in.redirect()
+	if conf.Tap.Name, err = in.tapName(conf.Tap.Redirect); err != nil && conf.Tap.Redirect {
 		conf.Tap.Name = "" // tapName may have returned the name of the interface, which DEL must not delete
 	}
-	conf.IPAM, err = raw.ipamType()
+	conf.IPAM, err = in.ipamType()
 	return conf, err
 }
 
 // parseIdentity decodes the configuration and returns a Config with the fields that identify the
 // network and the attachment.
-func parseIdentity(args *Args) (*rawConfig, *Config, error) {
-	raw, err := args.decodeStdin()
+func parseIdentity(args *Args) (*input, *Config, error) {
+	in, err := args.decode()
 	if err != nil {
 		return nil, nil, err
 	}
 	override := strings.ToUpper(args.NetnsOverride)
-	return raw, &Config{
-		CNIVersion:      raw.CNIVersion,
-		Network:         raw.Name,
+	return in, &Config{
+		CNIVersion:      in.CNIVersion,
+		Network:         in.Name,
 		ContainerID:     args.ContainerID,
 		IfName:          args.IfName,
 		Netns:           args.Netns,
@@ -186,58 +186,58 @@ func parseIdentity(args *Args) (*rawConfig, *Config, error) {
 }
 
 // tap validates the keys of the tap device.
-func (raw *rawConfig) tap(args *Args) (Tap, error) {
+func (in *input) tap() (Tap, error) {
 	var t Tap
 	var err error
-	if t.Redirect, err = raw.redirect(args); err != nil {
+	if t.Redirect, err = in.redirect(); err != nil {
 		return t, err
 	}
-	if t.Name, err = raw.tapName(args, t.Redirect); err != nil {
+	if t.Name, err = in.tapName(t.Redirect); err != nil {
 		return t, err
 	}
-	if err = decode("multiQueue", raw.MultiQueue, &t.MultiQueue, "true or false"); err != nil {
+	if err = decode("multiQueue", in.MultiQueue, &t.MultiQueue, "true or false"); err != nil {
 		return t, err
 	}
-	if t.MTU, err = raw.mtu(); err != nil {
+	if t.MTU, err = in.mtu(); err != nil {
 		return t, err
 	}
-	if t.MAC, err = raw.mac(args, t.Name == args.IfName); err != nil {
+	if t.MAC, err = in.mac(t.Name == in.args.IfName); err != nil {
 		return t, err
 	}
-	if t.Owner, err = decodeID("owner", raw.Owner); err != nil {
+	if t.Owner, err = decodeID("owner", in.Owner); err != nil {
 		return t, err
 	}
-	if t.Group, err = decodeID("group", raw.Group); err != nil {
+	if t.Group, err = decodeID("group", in.Group); err != nil {
 		return t, err
 	}
-	if t.Label, err = raw.label(); err != nil {
+	if t.Label, err = in.label(); err != nil {
 		return t, err
 	}
-	if t.Bridge, err = raw.bridge(); err != nil {
+	if t.Bridge, err = in.bridge(); err != nil {
 		return t, err
 	}
-	if t.Isolated, err = raw.isolated(t.Bridge); err != nil {
+	if t.Isolated, err = in.isolated(t.Bridge); err != nil {
 		return t, err
 	}
-	if t.VLANs, err = raw.vlans(t.Bridge); err != nil {
+	if t.VLANs, err = in.vlans(t.Bridge); err != nil {
 		return t, err
 	}
-	if t.TxQueueLen, err = raw.txQueueLen(); err != nil {
+	if t.TxQueueLen, err = in.txQueueLen(); err != nil {
 		return t, err
 	}
-	if t.Promisc, err = raw.promisc(); err != nil {
+	if t.Promisc, err = in.promisc(); err != nil {
 		return t, err
 	}
-	if err = decode("allmulti", raw.AllMulti, &t.AllMulti, "true or false"); err != nil {
+	if err = decode("allmulti", in.AllMulti, &t.AllMulti, "true or false"); err != nil {
 		return t, err
 	}
-	if t.Bandwidth, err = raw.bandwidth(); err != nil {
+	if t.Bandwidth, err = in.bandwidth(); err != nil {
 		return t, err
 	}
 	if !t.Redirect {
-		return t, rejectRedirectArgs(args)
+		return t, in.rejectRedirectArgs()
 	}
-	return t, t.applyRedirect(raw, args)
+	return t, t.applyRedirect(in)
 }
 
 // checkResultVersion rejects a cniVersion whose result format cannot describe the attachment:

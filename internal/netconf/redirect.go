@@ -11,15 +11,15 @@ import (
 )
 
 // redirect reports whether the tap is redirected to the interface CNI_IFNAME.
-func (raw *rawConfig) redirect(args *Args) (bool, error) {
-	redirect := args.RedirectDefaults != nil
-	err := decode("redirect", raw.Redirect, &redirect, "true or false")
+func (in *input) redirect() (bool, error) {
+	redirect := in.args.RedirectDefaults != nil
+	err := decode("redirect", in.Redirect, &redirect, "true or false")
 	return redirect, err
 }
 
 // applyRedirect rejects keys that contradict redirect and sets owner and group from CNI_ARGS.
-func (t *Tap) applyRedirect(raw *rawConfig, args *Args) error {
-	ipam, err := raw.ipamType()
+func (t *Tap) applyRedirect(in *input) error {
+	ipam, err := in.ipamType()
 	if err != nil {
 		return err
 	}
@@ -29,10 +29,10 @@ func (t *Tap) applyRedirect(raw *rawConfig, args *Args) error {
 		value json.RawMessage
 		why   string
 	}{
-		{"mac", t.MAC != nil, raw.MAC, "the guest uses the interface's MAC address, and the tap's own is not visible"},
-		{"mtu", t.MTU != 0, raw.MTU, "the tap has the interface's MTU"},
-		{"bridge", t.Bridge != "", raw.Bridge, "all traffic from the tap goes to the interface, and none to a bridge"},
-		{"ipam", ipam != "", raw.IPAM, "the guest uses the addresses that a previous plugin assigned to the interface"},
+		{"mac", t.MAC != nil, in.MAC, "the guest uses the interface's MAC address, and the tap's own is not visible"},
+		{"mtu", t.MTU != 0, in.MTU, "the tap has the interface's MTU"},
+		{"bridge", t.Bridge != "", in.Bridge, "all traffic from the tap goes to the interface, and none to a bridge"},
+		{"ipam", ipam != "", in.IPAM, "the guest uses the addresses that a previous plugin assigned to the interface"},
 	} {
 		if contradiction.set {
 			return &KeyError{
@@ -42,24 +42,24 @@ func (t *Tap) applyRedirect(raw *rawConfig, args *Args) error {
 			}
 		}
 	}
-	cniArgs, err := parseCNIArgs(args)
+	cniArgs, err := in.cniArgs()
 	if err != nil {
 		return err
 	}
-	if d := args.RedirectDefaults; d != nil { // as in tc-redirect-tap
+	if d := in.args.RedirectDefaults; d != nil { // as in tc-redirect-tap
 		t.Owner, t.Group = valueOr(t.Owner, d.User), valueOr(t.Group, d.Group)
 	}
-	if t.Owner, err = parseArgsID(args.Args, "TC_REDIRECT_TAP_UID", cniArgs.TC_REDIRECT_TAP_UID, t.Owner); err != nil {
+	if t.Owner, err = in.parseArgsID("TC_REDIRECT_TAP_UID", cniArgs.TC_REDIRECT_TAP_UID, t.Owner); err != nil {
 		return err
 	}
-	t.Group, err = parseArgsID(args.Args, "TC_REDIRECT_TAP_GID", cniArgs.TC_REDIRECT_TAP_GID, t.Group)
+	t.Group, err = in.parseArgsID("TC_REDIRECT_TAP_GID", cniArgs.TC_REDIRECT_TAP_GID, t.Group)
 	return err
 }
 
 // rejectRedirectArgs rejects TC_REDIRECT_TAP_* in CNI_ARGS without redirect: ignoring the UID would leave
 // the tap open to any user. It accepts them if IgnoreUnknown is set.
-func rejectRedirectArgs(args *Args) error {
-	cniArgs, err := parseCNIArgs(args)
+func (in *input) rejectRedirectArgs() error {
+	cniArgs, err := in.cniArgs()
 	if err != nil || cniArgs.IgnoreUnknown {
 		return err
 	}
@@ -72,11 +72,9 @@ func rejectRedirectArgs(args *Args) error {
 		{"TC_REDIRECT_TAP_GID", cniArgs.TC_REDIRECT_TAP_GID},
 	} {
 		if key.value != "" {
-			return &VarError{
-				Var: "CNI_ARGS", Value: truncate([]byte(args.Args)), Err: fmt.Errorf("%s requires redirect", key.name),
-				Advice: "set redirect, or use the keys tapName, owner and group of the configuration; " +
-					"IgnoreUnknown=1 ignores the key of CNI_ARGS",
-			}
+			return in.cniArgsError(fmt.Errorf("%s requires redirect", key.name),
+				"set redirect, or use the keys tapName, owner and group of the configuration; "+
+					"IgnoreUnknown=1 ignores the key of CNI_ARGS")
 		}
 	}
 	return nil
@@ -92,16 +90,14 @@ func valueOr(id *uint32, value uint32) *uint32 {
 
 // parseArgsID parses the user or group ID in the value of a key of CNI_ARGS. It returns fallback if the
 // value is empty.
-func parseArgsID(rawArgs, name string, value types.UnmarshallableString, fallback *uint32) (*uint32, error) {
+func (in *input) parseArgsID(key string, value types.UnmarshallableString, fallback *uint32) (*uint32, error) {
 	if value == "" {
 		return fallback, nil
 	}
 	n, err := strconv.ParseUint(string(value), 10, 32)
 	if err != nil || n > maxID {
-		return nil, &VarError{
-			Var: "CNI_ARGS", Value: truncate([]byte(rawArgs)), Err: fmt.Errorf("%s: %q is not a numeric ID", name, value),
-			Advice: fmt.Sprintf("allowed: an ID from 0 to %d", int64(maxID)),
-		}
+		return nil, in.cniArgsError(fmt.Errorf("%s: %q is not a numeric ID", key, value),
+			fmt.Sprintf("allowed: an ID from 0 to %d", int64(maxID)))
 	}
 	id := uint32(n)
 	return &id, nil
