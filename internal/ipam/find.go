@@ -17,11 +17,12 @@ import (
 	"tap/internal/cni"
 )
 
-// Errors of Find.
 var (
+	// ErrNotFound is returned by Find if no directory of CNI_PATH has the plugin.
 	ErrNotFound = cni.Kind{
 		Code: cni.CodeIPAM, Advice: "install the IPAM plugin in one of the directories of CNI_PATH, which the message lists",
 	}.New("no such executable in CNI_PATH")
+	// ErrSelf is returned by Find if the IPAM plugin is this plugin.
 	ErrSelf = cni.Kind{
 		Code:   types.ErrInvalidNetworkConfig,
 		Advice: "ipam.type must name an IPAM plugin such as host-local, static or dhcp",

@@ -13,8 +13,8 @@ import (
 // ErrBadResult is wrapped by the error if an IPAM plugin succeeded but printed no usable result.
 var ErrBadResult = errors.New("no usable result")
 
-// Lease is a running or finished ADD of an IPAM plugin. The goroutine that uses it must call Keep or Release.
-// A nil Lease stands for a network without IPAM: it has no addresses, and its methods do nothing.
+// Lease is a running or finished ADD of an IPAM plugin. Its user must call Wait, Keep or Release, all from one
+// goroutine. A nil Lease stands for a network without IPAM: it has no addresses, and its methods do nothing.
 type Lease struct {
 	plugin  *Plugin
 	call    Call

@@ -169,10 +169,11 @@ func (r *process) finish() ([]byte, error) {
 	return nil, failed
 }
 
-// Errors of a plugin that was terminated.
 var (
+	// ErrInterrupted is wrapped by the error if the context was done before the plugin ended.
 	ErrInterrupted = errors.New("interrupted")
-	ErrTimeout     = errors.New("timed out after")
+	// ErrTimeout is wrapped by the error if the plugin exceeded its time limit and was terminated.
+	ErrTimeout = errors.New("timed out after")
 )
 
 // withCommand returns a copy of env with CNI_COMMAND set to verb, and with recursionMark.
