@@ -23,9 +23,9 @@ type Lease struct {
 	err     error
 }
 
-// Start starts an ADD. The plugin is terminated if it still runs some time after ctx is done. The kernel
-// kills the plugin when the calling thread exits (PDEATHSIG): that happens only when the process exits, or
-// when the thread could not leave a namespace, which is a failed ADD.
+// Start starts an ADD. The plugin is terminated if it still runs gracePeriod after ctx is done. The kernel kills
+// the plugin when the calling thread exits (PDEATHSIG): that happens only when the process exits, or when the
+// thread could not leave a namespace, which is a failed ADD.
 func (p *Plugin) Start(ctx context.Context, call Call) *Lease {
 	return &Lease{plugin: p, call: call, running: p.start(ctx, "ADD", call)}
 }

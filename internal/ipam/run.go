@@ -91,7 +91,7 @@ func (p *Plugin) Check(ctx context.Context, call Call) error {
 }
 
 // run executes one verb in the namespaces of the calling process and returns its output. The kernel kills the
-// plugin when this process dies. run terminates the plugin after timeLimit, and some time after ctx is done.
+// plugin when this process dies. run terminates the plugin after timeLimit, or gracePeriod after ctx is done.
 func (p *Plugin) run(ctx context.Context, verb string, call Call) ([]byte, error) {
 	// The kernel sends PDEATHSIG when the thread that forked exits: it must live as long as the plugin.
 	runtime.LockOSThread()
