@@ -12,55 +12,55 @@ import (
 	"time"
 )
 
-// name is the plugin's, by which configurations call it.
-const name = "tap"
+// pluginName is the file name of the installed plugin. It must equal "type" in network configurations.
+const pluginName = "tap"
 
-// unfinished is the beginning of a name beside the plugin's that nobody calls.
-const unfinished = ".tap-install-"
+// tempPrefix is the prefix of the names of temporary files during installation. No configuration uses them.
+const tempPrefix = ".tap-install-"
 
-// pluginMode is that of a regular file that everybody may execute.
+// pluginMode is the mode of the installed plugin: a regular file that every user can execute.
 const pluginMode = fs.FileMode(0o755)
 
-// install makes dir/tap the plugin, and says what it did. Runtimes may run the plugin
-// all the while: they find the old file or the new one, whole and open to nobody for
-// writing (else executing it would fail, ETXTBSY).
+// install installs the plugin as dir/tap and returns a message. Runtimes may execute the plugin at any time:
+// they find either the old or the new file, complete and not open for writing. (The kernel refuses to execute a
+// file that is open for writing, ETXTBSY.)
 func install(plugin, dir string) (string, error) {
 	binary, err := os.ReadFile(plugin)
 	if err != nil {
 		return "", fmt.Errorf("read the plugin: %w", err)
 	}
-	if err := sweep(dir); err != nil {
+	if err := removeStaleTemp(dir); err != nil {
 		return "", err
 	}
-	target := filepath.Join(dir, name)
-	same, err := identical(target, binary)
+	target := filepath.Join(dir, pluginName)
+	same, err := isInstalled(target, binary)
 	if err != nil {
 		return "", fmt.Errorf("compare %s with the plugin: %w", target, err)
 	}
 	if same {
-		return target + " is this plugin already", nil
+		return target + " is up to date", nil
 	}
-	beside, err := writeBeside(dir, binary)
+	temp, err := writeTemp(dir, binary)
 	if err != nil {
-		return "", fmt.Errorf("write into %s: %w", dir, explain(err, dir))
+		return "", fmt.Errorf("write to %s: %w", dir, withAccess(err, dir))
 	}
-	defer os.Remove(beside) //nolint:errcheck // it is gone where all went well
-	if err := verify(beside); err != nil {
-		return "", fmt.Errorf("%w; %s was left as it is", err, target)
+	defer os.Remove(temp) //nolint:errcheck // fails after the file was renamed
+	if err := verify(temp); err != nil {
+		return "", fmt.Errorf("%w; %s is unchanged", err, target)
 	}
-	if err := os.Rename(beside, target); err != nil {
-		return "", fmt.Errorf("put the plugin in its place: %w", err)
+	if err := os.Rename(temp, target); err != nil {
+		return "", fmt.Errorf("replace %s: %w", target, err)
 	}
-	if err := syncFolder(dir); err != nil {
+	if err := syncDir(dir); err != nil {
 		return "", err
 	}
-	return target + " is this plugin now", nil
+	return "installed " + target, nil
 }
 
-// identical says whether a file is the plugin as an installer leaves it: executed by
-// everybody, written by nobody else. A link is not: in a container it would be followed
-// to somewhere else than on the host.
-func identical(path string, binary []byte) (bool, error) {
+// isInstalled reports whether path is the plugin as this program installs it: a regular file with the same content
+// and mode, owned by the current user. A link does not count: it can have another target in the container than on
+// the host.
+func isInstalled(path string, binary []byte) (bool, error) {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -71,14 +71,14 @@ func identical(path string, binary []byte) (bool, error) {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok && stat.Uid != uint32(os.Geteuid()) {
 		return false, nil
 	}
-	there, err := os.ReadFile(path)
-	return bytes.Equal(there, binary), err
+	installed, err := os.ReadFile(path)
+	return bytes.Equal(installed, binary), err
 }
 
-// writeBeside writes the plugin to the disk under a name of its own. A power cut after
-// the renaming must not leave an empty file of the plugin's name.
-func writeBeside(dir string, binary []byte) (string, error) {
-	file, err := os.CreateTemp(dir, unfinished)
+// writeTemp writes the plugin to a temporary file in dir, syncs it and returns its path. Without the sync, a power
+// failure after the rename could leave an empty file under the plugin's name.
+func writeTemp(dir string, binary []byte) (string, error) {
+	file, err := os.CreateTemp(dir, tempPrefix)
 	if err != nil {
 		return "", err
 	}
@@ -95,33 +95,33 @@ func writeBeside(dir string, binary []byte) (string, error) {
 	return file.Name(), nil
 }
 
-// sweep deletes what an installer left that was killed. Another may be at work, but
-// none for an hour.
-func sweep(dir string) error {
+// removeStaleTemp deletes temporary files of installations that were killed. It keeps files that are not older than an
+// hour: another installation may be in progress.
+func removeStaleTemp(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return fmt.Errorf("read the plugin folder: %w; is it the host's, mounted here? -dir names another", err)
+		return fmt.Errorf("read the plugin directory: %w; mount the host's directory there, or set -dir", err)
 	}
 	for _, entry := range entries {
-		if !strings.HasPrefix(entry.Name(), unfinished) {
+		if !strings.HasPrefix(entry.Name(), tempPrefix) {
 			continue
 		}
 		if info, err := entry.Info(); err == nil && time.Since(info.ModTime()) > time.Hour {
-			_ = os.Remove(filepath.Join(dir, entry.Name())) // it stays in nobody's way
+			_ = os.Remove(filepath.Join(dir, entry.Name())) // a file that remains does no harm
 		}
 	}
 	return nil
 }
 
-// syncFolder writes the folder's names to the disk.
-func syncFolder(dir string) error {
-	folder, err := os.Open(dir)
+// syncDir writes the entries of the directory to the disk.
+func syncDir(dir string) error {
+	directory, err := os.Open(dir)
 	if err != nil {
-		return fmt.Errorf("open the plugin folder: %w", err)
+		return fmt.Errorf("open the plugin directory: %w", err)
 	}
-	defer folder.Close()
-	if err := folder.Sync(); err != nil {
-		return fmt.Errorf("write the plugin folder to the disk: %w", err)
+	defer directory.Close()
+	if err := directory.Sync(); err != nil {
+		return fmt.Errorf("sync the plugin directory: %w", err)
 	}
 	return nil
 }

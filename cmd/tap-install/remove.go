@@ -9,34 +9,33 @@ import (
 	"path/filepath"
 )
 
-// program is what the Go toolchain wrote into every build of the plugin.
-const program = "tap/cmd/tap"
+// pluginPackage is the main package that the Go toolchain records in every build of the plugin.
+const pluginPackage = "tap/cmd/tap"
 
-// remove deletes dir/tap if it is this plugin, of whatever version, and says what it
-// did.
+// remove deletes dir/tap if it is any version of this plugin, and returns a message.
 func remove(_, dir string) (string, error) {
-	if err := sweep(dir); err != nil {
+	if err := removeStaleTemp(dir); err != nil {
 		return "", err
 	}
-	target := filepath.Join(dir, name)
+	target := filepath.Join(dir, pluginName)
 	info, err := os.Lstat(target)
 	if errors.Is(err, fs.ErrNotExist) {
-		return target + " is not there", nil
+		return target + " does not exist", nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("look at %s: %w", target, err)
+		return "", fmt.Errorf("check the installed plugin: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return "", fmt.Errorf("%s is no regular file, so not of this installer, and was left as it is", target)
+		return "", fmt.Errorf("%s is unchanged: it is not a regular file, so this program did not install it", target)
 	}
-	if build, err := buildinfo.ReadFile(target); err != nil || build.Path != program {
-		return "", fmt.Errorf("%s is another plugin, and was left as it is", target)
+	if build, err := buildinfo.ReadFile(target); err != nil || build.Path != pluginPackage {
+		return "", fmt.Errorf("%s is unchanged: it is another plugin", target)
 	}
 	if err := os.Remove(target); err != nil {
-		return "", fmt.Errorf("delete the plugin: %w", explain(err, dir))
+		return "", fmt.Errorf("delete the plugin: %w", withAccess(err, dir))
 	}
-	if err := syncFolder(dir); err != nil {
+	if err := syncDir(dir); err != nil {
 		return "", err
 	}
-	return target + " is gone", nil
+	return "removed " + target, nil
 }

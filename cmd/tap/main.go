@@ -1,5 +1,5 @@
-// Command tap is a CNI plugin that puts a tap device into a container's network
-// namespace, for an unprivileged process there to attach to.
+// Command tap is a CNI plugin that creates a tap device in a container's network namespace. An unprivileged
+// process in the container can attach to it.
 package main
 
 import (
@@ -18,8 +18,8 @@ var buildVersion = "devel"
 
 func main() {
 	growStack()
-	// What the runtime left open by mistake no child of ours needs. Kernels before 5.11
-	// do not know the call: there the children get what the runtime gave us.
+	// Mark inherited descriptors close-on-exec, so that children do not inherit descriptors that the runtime
+	// leaked. Kernels before 5.11 do not support the flag: there the children inherit them.
 	_ = unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
 	if selinux.IsChild(os.Args) {
 		os.Exit(selinux.Child(os.Args))
@@ -30,8 +30,8 @@ func main() {
 	}
 }
 
-// growStack makes the stack as large as a verb needs while it is still shallow: where
-// it grows later, deep in a verb and several times, copying it costs 3 % of an ADD.
+// growStack grows the stack of the main goroutine to the size that a verb needs, while there is little to copy.
+// If the stack grows later, several times and deep in a verb, the copies cost 3 % of an ADD.
 //
 //go:noinline
 func growStack() byte {

@@ -112,7 +112,7 @@ func readArgs() (*netconf.Args, error) {
 		Path:          os.Getenv("CNI_PATH"),
 	}
 	if filepath.Base(os.Args[0]) == tcRedirectTap {
-		args.Redirector = &netconf.Redirector{User: uint32(os.Geteuid()), Group: uint32(os.Getegid())}
+		args.RedirectDefaults = &netconf.RedirectDefaults{User: uint32(os.Geteuid()), Group: uint32(os.Getegid())}
 	}
 	needed := requiredVars(args.Command)
 	if needed == nil {

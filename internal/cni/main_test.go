@@ -76,7 +76,7 @@ func TestReadArgs(t *testing.T) {
 		Command: "ADD", ContainerID: "0123", Netns: "/run/netns/pod", NetnsOverride: "1", IfName: "net1", Args: "A=b", Path: "/opt/cni/bin",
 	}
 	if got.Command != want.Command || got.ContainerID != want.ContainerID || got.Netns != want.Netns || got.NetnsOverride != want.NetnsOverride ||
-		got.IfName != want.IfName || got.Args != want.Args || got.Path != want.Path || got.Redirector != nil {
+		got.IfName != want.IfName || got.Args != want.Args || got.Path != want.Path || got.RedirectDefaults != nil {
 		t.Errorf("readArgs\nwant %+v\ngot  %+v", want, *got)
 	}
 }
@@ -124,8 +124,8 @@ func TestReadArgsAsRedirector(t *testing.T) {
 	os.Args[0] = "/opt/cni/bin/tc-redirect-tap"
 	setEnvironment(t, map[string]string{"CNI_COMMAND": "VERSION"})
 	args, err := readArgs()
-	if err != nil || args.Redirector == nil || args.Redirector.User != uint32(os.Geteuid()) || args.Redirector.Group != uint32(os.Getegid()) {
-		t.Errorf("Redirector\nwant the user and the group of the process\ngot  %+v, %v", args.Redirector, err)
+	if err != nil || args.RedirectDefaults == nil || args.RedirectDefaults.User != uint32(os.Geteuid()) || args.RedirectDefaults.Group != uint32(os.Getegid()) {
+		t.Errorf("Redirector\nwant the user and the group of the process\ngot  %+v, %v", args.RedirectDefaults, err)
 	}
 }
 

@@ -54,7 +54,7 @@ func (a *Attachment) compare(seen *plan.Observed) []plan.Difference {
 // -1 if missing.
 func (a *Attachment) planPrevResult() int {
 	conf := a.Conf
-	index := conf.Listed(conf.Tap.Name)
+	index := conf.PrevResultIndex(conf.Tap.Name)
 	if index >= 0 {
 		entry, tap := conf.PrevResult.Interfaces[index], a.Want.Device(plan.Tap)
 		mtu := entry.Mtu

@@ -191,7 +191,7 @@ func TestCNIErrorCodes(t *testing.T) {
 		{"filtering, also error of a device", deviceKind.Wrap(filteringKind.Wrap(netdev.ErrNoVLANFiltering)), 106, filteringAdvice},
 		{"own namespace, also error of a namespace", netnsKind.Wrap(openError(t, ownNetns)), 8, ownAdvice},
 		{"namespace cannot be entered, also error of a device", deviceKind.Wrap(enter(cannotEnter, nil)), 8, enterAdvice},
-		{"key, also error of addresses", layer3Kind.Wrap(&netconf.KeyError{Key: "mtu", Value: "1279", Allowed: "1280 or more"}), 7, "allowed is 1280 or more"},
+		{"key, also error of addresses", layer3Kind.Wrap(&netconf.KeyError{Key: "mtu", Value: "1279", Allowed: "1280 or more"}), 7, "allowed: 1280 or more"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -56,8 +56,8 @@ func fuzzVerbs(t *testing.T, call *netconf.Args) {
 	if err != nil || conf.PrevResult == nil {
 		return // CHECK refuses it
 	}
-	if at := conf.Listed(conf.Tap.Name); at >= len(conf.PrevResult.Interfaces) {
-		t.Errorf("Listed\nwant an index below %d\ngot  %d", len(conf.PrevResult.Interfaces), at)
+	if at := conf.PrevResultIndex(conf.Tap.Name); at >= len(conf.PrevResult.Interfaces) {
+		t.Errorf("PrevResultIndex\nwant an index below %d\ngot  %d", len(conf.PrevResult.Interfaces), at)
 	}
 	for _, seen := range observations() {
 		a := newAttachment(conf, nil, All())

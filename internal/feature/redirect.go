@@ -131,7 +131,7 @@ func (r *redirect) inspectTC(a *Attachment) error {
 		if a.Conf.IsHook(f.Name) {
 			return errOwnFilters
 		}
-		if netconf.IsWireName(f.Name) {
+		if netconf.IsRedirectFilterName(f.Name) {
 			return fmt.Errorf("%w by %s", errRedirected, f.Name)
 		}
 	}

@@ -93,7 +93,7 @@ func recordedIn(t *testing.T, version string, a answer) (*current.Result, int) {
 	if conf.PrevResult, err = netconf.DecodeResult(out, version); err != nil {
 		t.Fatalf("result of\n%s: %v", a, err)
 	}
-	return conf.PrevResult, conf.Listed("net1")
+	return conf.PrevResult, conf.PrevResultIndex("net1")
 }
 
 // inKernel returns the planned routes as the kernel lists them, in any order.

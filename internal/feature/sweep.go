@@ -23,7 +23,7 @@ func MatchAttachment(conf *netconf.Config) Match {
 			if link.Alias != "" {
 				return conf.Owns(link.Alias)
 			}
-			return link.Name == conf.Tap.Name && conf.Listed(link.Name) >= 0
+			return link.Name == conf.Tap.Name && conf.PrevResultIndex(link.Name) >= 0
 		},
 		Egress: conf.OwnsEgress,
 		Filter: func(name string) bool { return netconf.IsHookName(name) && conf.Owns(name) },
@@ -32,10 +32,10 @@ func MatchAttachment(conf *netconf.Config) Match {
 
 // MatchStale selects the attachments that the runtime does not list as valid, for GC. A tap that is not
 // persistent belongs to an ADD in progress, which creates its egress device after the tap.
-func MatchStale(valid *netconf.Inventory) Match {
+func MatchStale(valid *netconf.ValidAttachments) Match {
 	return Match{
 		Tap:    func(link *netdev.Link) bool { return link.Tun.Persistent && valid.Stale(link.Alias) },
-		Egress: valid.Egress,
+		Egress: valid.IsEgress,
 		Filter: valid.StaleHook,
 	}
 }

@@ -9,14 +9,14 @@ import (
 )
 
 // inventoryOfVMs knows of the attachments known/net1 and known/net2 of the network vms.
-func inventoryOfVMs(t *testing.T) *netconf.Inventory {
+func inventoryOfVMs(t *testing.T) *netconf.ValidAttachments {
 	t.Helper()
-	_, inventory, err := netconf.ParseGC(&netconf.Args{StdinData: []byte(`{"cniVersion": "1.1.0", "name": "vms", "type": "tap",
+	_, valid, err := netconf.ParseGC(&netconf.Args{StdinData: []byte(`{"cniVersion": "1.1.0", "name": "vms", "type": "tap",
 		"cni.dev/valid-attachments": [{"containerID": "known", "ifname": "net1"}, {"containerID": "known", "ifname": "net2"}]}`)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return inventory
+	return valid
 }
 
 func TestGarbage(t *testing.T) {

@@ -15,11 +15,11 @@ import (
 // The code and the advice for each kind of failure of an IPAM plugin.
 func TestIPAMErrorCodes(t *testing.T) {
 	const (
-		resultAdvice = "the IPAM plugin does not answer as the CNI specification demands"
+		resultAdvice = "the output of the IPAM plugin does not follow the CNI specification"
 		signalAdvice = "the runtime may try again; ADD was undone unless the message says otherwise"
-		hangsAdvice  = "the IPAM plugin hangs: find out what it waits for (a lock, a server that does not answer); its own words are on standard error, in the runtime's log"
-		wordsAdvice  = "look for the IPAM plugin's own words on standard error, in the runtime's log"
-		findAdvice   = "install the IPAM plugin into one of the folders of CNI_PATH, which the message lists"
+		hangsAdvice  = "the IPAM plugin hangs: find out what it waits for (a lock, a server that does not answer); its messages are on standard error, in the runtime's log"
+		wordsAdvice  = "look for messages of the IPAM plugin on standard error, in the runtime's log"
+		findAdvice   = "install the IPAM plugin in one of the directories of CNI_PATH, which the message lists"
 		selfAdvice   = "ipam.type must name an IPAM plugin such as host-local, static or dhcp"
 	)
 	cause := errors.New("the kernel's words")
@@ -44,7 +44,7 @@ func TestIPAMErrorCodes(t *testing.T) {
 		{"result that cannot be decoded", failed(fmt.Errorf("%w: %w", ErrBadResult, undecodable)), 102, resultAdvice}, // and not 6, which is about the configuration
 		{"result of an unknown version", failed(fmt.Errorf("%w: %w", ErrBadResult, unknownVersion)), 102, resultAdvice},
 		{"signal", failed(fmt.Errorf("%w: %w", ErrInterrupted, cause)), 107, signalAdvice},
-		{"time limit", failed(fmt.Errorf("%w 4m0s", ErrTimeLimit)), 102, hangsAdvice},
+		{"time limit", failed(fmt.Errorf("%w 4m0s", ErrTimeout)), 102, hangsAdvice},
 		{"exit without an error object", failed(cause), 102, wordsAdvice},
 		{"reported, a code of the specification", reported(11, "ask again"), 11, "ask again"},
 		{"reported, a code of its own", reported(123, "by 42"), 123, "by 42"},

@@ -1,6 +1,6 @@
-// Package ipam delegates to the IPAM plugin that the configuration names (CNI
-// specification 1.1, section 4, "Plugin Delegation"). It runs the plugin itself:
-// the CNI library's pkg/invoke would cost a third of the start-up time.
+// Package ipam delegates to the IPAM plugin of the configuration (CNI specification 1.1, section 4, "Plugin
+// Delegation"). It executes the plugin without the CNI library's pkg/invoke, which would cost a third of the
+// start-up time.
 package ipam
 
 import (
@@ -17,37 +17,41 @@ import (
 	"tap/internal/cni"
 )
 
-// Errors of Find.
 var (
-	ErrNotFound = cni.Kind{Code: cni.CodeIPAM, Advice: "install the IPAM plugin into one of the folders of CNI_PATH, which the message lists"}.
-			New("no such executable in CNI_PATH")
-	ErrSelf = cni.Kind{Code: types.ErrInvalidNetworkConfig, Advice: "ipam.type must name an IPAM plugin such as host-local, static or dhcp"}.
-		New("leads to this very plugin, which would run itself without end")
+	// ErrNotFound is returned by Find if no directory of CNI_PATH has the plugin.
+	ErrNotFound = cni.Kind{
+		Code: cni.CodeIPAM, Advice: "install the IPAM plugin in one of the directories of CNI_PATH, which the message lists",
+	}.New("no such executable in CNI_PATH")
+	// ErrSelf is returned by Find if the IPAM plugin is this plugin.
+	ErrSelf = cni.Kind{
+		Code:   types.ErrInvalidNetworkConfig,
+		Advice: "ipam.type must name an IPAM plugin such as host-local, static or dhcp",
+	}.New("leads to this plugin itself, which would run in an endless loop")
 )
 
-// mark is in the environment of every IPAM plugin that we start. Whoever carries it
-// and looks for an IPAM plugin of its own is us again, by way of a copy, a script or
-// another plugin: the same configuration would lead to the same place without end.
-const mark = "TAP_RUNS_AS_IPAM=1"
+// recursionMark is in the environment of every IPAM plugin that this plugin starts. If a process with this
+// mark looks up an IPAM plugin, it is this plugin again, executed through a copy, a script or another plugin:
+// the same configuration would start it in an endless loop.
+const recursionMark = "TAP_RUNS_AS_IPAM=1"
 
-// Plugin is an IPAM plugin that was found.
+// Plugin is an installed IPAM plugin.
 type Plugin struct{ name, path string }
 
-// Find looks for a regular executable of that name directly in the folders of
-// CNI_PATH, the first wins. Empty and relative entries are skipped: they would
-// depend on where the runtime happens to run.
+// Find returns the first regular executable file with this name in the directories of CNI_PATH. It does not
+// search subdirectories. It skips empty and relative entries, which depend on the working directory of the
+// runtime.
 func Find(name, cniPath string) (*Plugin, error) {
-	if slices.Contains(os.Environ(), mark) {
+	if slices.Contains(os.Environ(), recursionMark) {
 		return nil, fmt.Errorf("IPAM plugin %q: %w", name, ErrSelf)
 	}
 	self, err := os.Stat("/proc/self/exe")
 	if err != nil {
 		return nil, fmt.Errorf("stat own executable: %w", err)
 	}
-	var passed strings.Builder // what was passed over, for the operator
+	var skipped strings.Builder // entries that were skipped and why, for the operator
 	for _, dir := range filepath.SplitList(cniPath) {
 		if !filepath.IsAbs(dir) {
-			fmt.Fprintf(&passed, "; %q is not absolute", dir)
+			fmt.Fprintf(&skipped, "; %q is not an absolute path", dir)
 			continue
 		}
 		path := filepath.Join(dir, name)
@@ -55,11 +59,11 @@ func Find(name, cniPath string) (*Plugin, error) {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			continue
-		case err != nil: // whatever the reason, it is not to be run from here, and the next folder may have it
-			fmt.Fprintf(&passed, "; %v", err)
+		case err != nil: // the next directory may have the plugin
+			fmt.Fprintf(&skipped, "; %v", err)
 			continue
 		case !info.Mode().IsRegular() || info.Mode()&0o111 == 0:
-			fmt.Fprintf(&passed, "; %s is no executable file", path)
+			fmt.Fprintf(&skipped, "; %s is not an executable file", path)
 			continue
 		}
 		if os.SameFile(self, info) {
@@ -67,5 +71,5 @@ func Find(name, cniPath string) (*Plugin, error) {
 		}
 		return &Plugin{name: name, path: path}, nil
 	}
-	return nil, fmt.Errorf("IPAM plugin %q: %w (%s%s)", name, ErrNotFound, cniPath, passed.String())
+	return nil, fmt.Errorf("IPAM plugin %q: %w (%s%s)", name, ErrNotFound, cniPath, skipped.String())
 }

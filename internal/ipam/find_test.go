@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// place puts a file into a new folder and returns the folder.
-func place(t *testing.T, name string, mode os.FileMode) string {
+// makeFile writes a script with this name and mode to a new directory and returns the directory.
+func makeFile(t *testing.T, name string, mode os.FileMode) string {
 	t.Helper()
 	dir := t.TempDir()
 	file := filepath.Join(dir, name)
@@ -23,15 +23,17 @@ func place(t *testing.T, name string, mode os.FileMode) string {
 }
 
 func TestFind(t *testing.T) {
-	good, other := place(t, "host-local", 0o755), place(t, "host-local", 0o755)
-	notExecutable := place(t, "host-local", 0o644)
-	groupOnly := place(t, "host-local", 0o610)
-	folder := t.TempDir()
-	if err := os.Mkdir(filepath.Join(folder, "host-local"), 0o755); err != nil {
+	good, other := makeFile(t, "host-local", 0o755), makeFile(t, "host-local", 0o755)
+	notExecutable := makeFile(t, "host-local", 0o644)
+	groupOnly := makeFile(t, "host-local", 0o610)
+	subdirectory := t.TempDir()
+	if err := os.Mkdir(filepath.Join(subdirectory, "host-local"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	link, dangling := t.TempDir(), t.TempDir()
-	for dir, target := range map[string]string{link: filepath.Join(good, "host-local"), dangling: filepath.Join(good, "nothing")} {
+	for dir, target := range map[string]string{
+		link: filepath.Join(good, "host-local"), dangling: filepath.Join(good, "nothing"),
+	} {
 		if err := os.Symlink(target, filepath.Join(dir, "host-local")); err != nil {
 			t.Fatal(err)
 		}
@@ -42,32 +44,33 @@ func TestFind(t *testing.T) {
 	tests := []struct {
 		name    string
 		path    []string
-		want    string // the folder; empty: ErrNotFound
-		contain string // in the error
+		want    string // directory; empty for ErrNotFound
+		contain string // part of the error
 	}{
-		{"the only folder", []string{good}, good, ""},
-		{"the first folder wins", []string{other, good}, other, ""},
-		{"not in the first folder", []string{t.TempDir(), good}, good, ""},
-		{"a folder that is not there", []string{"/nonexistent", good}, good, ""},
-		{"a file as a folder", []string{filepath.Join(good, "host-local"), good}, good, ""},
-		{"not executable is passed over", []string{notExecutable, good}, good, ""},
-		{"executable for a group is executable", []string{groupOnly}, groupOnly, ""},
-		{"a folder of that name is passed over", []string{folder, good}, good, ""},
-		{"a symbolic link is followed", []string{link}, link, ""},
-		{"a dangling link is passed over", []string{dangling, good}, good, ""},
-		{"an empty entry is passed over", []string{"", good}, good, ""},
-		{"a relative entry is passed over", []string{relative, other}, other, ""},
+		{"one directory", []string{good}, good, ""},
+		{"in two directories", []string{other, good}, other, ""},
+		{"only in the second directory", []string{t.TempDir(), good}, good, ""},
+		{"missing directory", []string{"/nonexistent", good}, good, ""},
+		{"directory is a file", []string{filepath.Join(good, "host-local"), good}, good, ""},
+		{"not executable", []string{notExecutable, good}, good, ""},
+		{"executable by the group only", []string{groupOnly}, groupOnly, ""},
+		{"is a directory", []string{subdirectory, good}, good, ""},
+		{"symbolic link", []string{link}, link, ""},
+		{"dangling link", []string{dangling, good}, good, ""},
+		{"empty entry", []string{"", good}, good, ""},
+		{"relative entry", []string{relative, other}, other, ""},
 
-		{"no path", nil, "", ""},
-		{"nothing but empty entries", []string{"", "", ""}, "", ""},
-		{"nothing but relative entries", []string{relative, ".", "./" + relative}, "", relative},
-		{"nothing executable", []string{notExecutable, folder, dangling}, "", notExecutable},
+		{"empty CNI_PATH", nil, "", ""},
+		{"only empty entries", []string{"", "", ""}, "", ""},
+		{"only relative entries", []string{relative, ".", "./" + relative}, "", relative},
+		{"none executable", []string{notExecutable, subdirectory, dangling}, "", notExecutable},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := Find("host-local", strings.Join(tt.path, ":"))
 			if tt.want == "" {
-				if !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), `"host-local"`) || !strings.Contains(err.Error(), tt.contain) {
+				if !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), `"host-local"`) ||
+					!strings.Contains(err.Error(), tt.contain) {
 					t.Errorf("Find\nwant %v, naming host-local and %s\ngot  %v", ErrNotFound, tt.contain, err)
 				}
 				return
@@ -82,7 +85,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-func TestFindItselfIsRefused(t *testing.T) {
+func TestFindSelfRefused(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -92,12 +95,12 @@ func TestFindItselfIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	tests := []struct{ name, dir, file string }{
-		{"under its own name", filepath.Dir(self), filepath.Base(self)},
-		{"under another name", link, "host-local"},
+		{"own name", filepath.Dir(self), filepath.Base(self)},
+		{"another name", link, "host-local"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			good := place(t, tt.file, 0o755) // even though another one would be found
+			good := makeFile(t, tt.file, 0o755) // a valid plugin in a later directory does not matter
 			got, err := Find(tt.file, tt.dir+":"+good)
 			if got != nil || !errors.Is(err, ErrSelf) || !strings.Contains(err.Error(), tt.dir) {
 				t.Errorf("Find\nwant %v, naming %s\ngot  %v, %v", ErrSelf, tt.dir, got, err)
@@ -106,11 +109,11 @@ func TestFindItselfIsRefused(t *testing.T) {
 	}
 }
 
-// A copy of the plugin, or a script that runs it, is another file.
-func TestFindWithinAnIPAMPluginIsRefused(t *testing.T) {
-	key, value, _ := strings.Cut(mark, "=")
+// A copy of the plugin, or a script that executes it, is another file. The mark detects both.
+func TestFindWithRecursionMarkRefused(t *testing.T) {
+	key, value, _ := strings.Cut(recursionMark, "=")
 	t.Setenv(key, value)
-	if got, err := Find("host-local", place(t, "host-local", 0o755)); got != nil || !errors.Is(err, ErrSelf) {
+	if got, err := Find("host-local", makeFile(t, "host-local", 0o755)); got != nil || !errors.Is(err, ErrSelf) {
 		t.Errorf("Find\nwant %v\ngot  %v, %v", ErrSelf, got, err)
 	}
 }

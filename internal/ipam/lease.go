@@ -10,28 +10,28 @@ import (
 	"tap/internal/netconf"
 )
 
-// ErrBadResult is in the chain where the plugin said it succeeded, but printed no usable result.
+// ErrBadResult is wrapped by the error if an IPAM plugin succeeded but printed no usable result.
 var ErrBadResult = errors.New("no usable result")
 
-// Lease is a running or finished ADD of an IPAM plugin, which one goroutine must
-// keep or release. A nil Lease is that of a network without IPAM: it has no addresses,
-// and there is nothing to release.
+// Lease is a running or finished ADD of an IPAM plugin. Its user must call Wait, Keep or Release, all from one
+// goroutine. A nil Lease stands for a network without IPAM: it has no addresses, and its methods do nothing.
 type Lease struct {
 	plugin  *Plugin
 	call    Call
-	running *process // nil: it has ended
+	running *process // nil after it has ended
 	result  *current.Result
 	err     error
 }
 
-// Start starts an ADD. When ctx ends the plugin is ended as well. (PDEATHSIG: the
-// calling thread ends only where the process does so as well, or where the way back
-// out of a namespace failed, and with it the ADD.)
+// Start starts an ADD. The plugin is terminated if it still runs gracePeriod after ctx is done. The kernel kills
+// the plugin when the calling thread exits (PDEATHSIG): that happens only when the process exits, or when the
+// thread could not leave a namespace, which is a failed ADD.
 func (p *Plugin) Start(ctx context.Context, call Call) *Lease {
 	return &Lease{plugin: p, call: call, running: p.start(ctx, "ADD", call)}
 }
 
-// Wait returns the result of ADD, in the current version; nil without IPAM.
+// Wait waits for the ADD to end and returns its result in the current version. The result is nil without
+// IPAM.
 func (l *Lease) Wait() (*current.Result, error) {
 	if l == nil {
 		return nil, nil
@@ -40,15 +40,15 @@ func (l *Lease) Wait() (*current.Result, error) {
 	return l.result, l.err
 }
 
-// Keep waits for the ADD to end and undoes nothing.
+// Keep waits for the ADD to end and leaves its reservation in place.
 func (l *Lease) Keep() {
 	if l != nil {
 		l.finish()
 	}
 }
 
-// Release undoes the ADD, a failed one too: it may have reserved something
-// before it failed. It waits for the ADD to end first.
+// Release waits for the ADD to end and then runs DEL. It also does so for a failed ADD, which may have reserved
+// an address before it failed.
 func (l *Lease) Release(ctx context.Context) error {
 	if l == nil {
 		return nil
@@ -57,6 +57,7 @@ func (l *Lease) Release(ctx context.Context) error {
 	return l.plugin.Del(ctx, l.call)
 }
 
+// finish waits for the ADD to end and keeps its result or error.
 func (l *Lease) finish() {
 	if l.running == nil {
 		return
@@ -72,13 +73,14 @@ func (l *Lease) finish() {
 	}
 }
 
+// readResult decodes the result of ADD, which must have an address.
 func readResult(out []byte, cniVersion string) (*current.Result, error) {
 	result, err := netconf.DecodeResult(out, cniVersion)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrBadResult, err)
 	}
 	if len(result.IPs) == 0 {
-		return nil, fmt.Errorf("%w: it has no address", ErrBadResult)
+		return nil, fmt.Errorf("%w: no addresses", ErrBadResult)
 	}
 	return result, nil
 }

@@ -9,26 +9,27 @@ import (
 	"testing"
 )
 
-// journal is a call whose plugin can note in a file what it was told.
+// journal returns a Call with a file $JOURNAL that the plugin can write to, and a function that returns the
+// content of the file.
 func journal(t *testing.T) (Call, func() string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "journal")
 	call := Call{Env: []string{"JOURNAL=" + path, "PATH=" + os.Getenv("PATH")}, CNIVersion: "1.0.0"}
 	return call, func() string {
 		text, err := os.ReadFile(path)
-		if err != nil && !errors.Is(err, os.ErrNotExist) { // nothing so far
+		if err != nil && !errors.Is(err, os.ErrNotExist) { // nothing written yet
 			t.Fatal(err)
 		}
 		return strings.Join(strings.Fields(string(text)), " ")
 	}
 }
 
-func TestLeaseOfNoIPAM(t *testing.T) {
-	var none *Lease
-	if result, err := none.Wait(); result != nil || err != nil {
+func TestNilLease(t *testing.T) {
+	var lease *Lease
+	if result, err := lease.Wait(); result != nil || err != nil {
 		t.Errorf("Wait\nwant nil, no error\ngot  %v, %v", result, err)
 	}
-	if err := none.Release(context.Background()); err != nil {
+	if err := lease.Release(context.Background()); err != nil {
 		t.Errorf("Release\nwant no error\ngot  %v", err)
 	}
 }
@@ -36,8 +37,8 @@ func TestLeaseOfNoIPAM(t *testing.T) {
 func TestLeaseWait(t *testing.T) {
 	tests := []struct{ name, printed string }{
 		{"version of the configuration", `{"ips": [{"address": "10.0.0.5/24"}]}`},
-		{"its own version", `{"cniVersion": "0.4.0", "ips": [{"version": "4", "address": "10.0.0.5/24"}]}`},
-		{"an old version", `{"cniVersion": "0.2.0", "ip4": {"ip": "10.0.0.5/24"}}`},
+		{"version of the result", `{"cniVersion": "0.4.0", "ips": [{"version": "4", "address": "10.0.0.5/24"}]}`},
+		{"version 0.2.0", `{"cniVersion": "0.2.0", "ip4": {"ip": "10.0.0.5/24"}}`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -53,42 +54,45 @@ func TestLeaseWait(t *testing.T) {
 	}
 }
 
-func TestLeaseWaitForAnUnusableResult(t *testing.T) {
+func TestLeaseWaitBadResult(t *testing.T) {
 	tests := []struct{ name, printed string }{
-		{"nothing", ``},
-		{"words", `10.0.0.5`},
-		{"an empty object", `{}`},
+		{"empty", ``},
+		{"not JSON", `10.0.0.5`},
+		{"empty object", `{}`},
 		{"no addresses", `{"cniVersion": "1.0.0", "ips": []}`},
-		{"an unknown version", `{"cniVersion": "9.9.9", "ips": [{"address": "10.0.0.5/24"}]}`},
-		{"an address that is none", `{"ips": [{"address": "10.0.0.5"}]}`},
+		{"unknown version", `{"cniVersion": "9.9.9", "ips": [{"address": "10.0.0.5/24"}]}`},
+		{"invalid address", `{"ips": [{"address": "10.0.0.5"}]}`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := pluginOf(t, `echo '`+tt.printed+`'`)
 			result, err := p.Start(context.Background(), Call{CNIVersion: "1.0.0"}).Wait()
-			var of *Error
-			if result != nil || !errors.Is(err, ErrBadResult) || !errors.As(err, &of) || of.Plugin != "fake" || of.Verb != "ADD" {
-				t.Errorf("Wait\nwant %v of fake's ADD\ngot  %v, %v", ErrBadResult, result, err)
+			var failed *Error
+			if result != nil || !errors.Is(err, ErrBadResult) ||
+				!errors.As(err, &failed) || failed.Plugin != "fake" || failed.Verb != "ADD" {
+				t.Errorf("Wait\nwant %v, plugin fake, verb ADD\ngot  %v, %v", ErrBadResult, result, err)
 			}
 		})
 	}
 }
 
-func TestLeaseReleaseAfterTheADDHasEnded(t *testing.T) {
-	call, told := journal(t)
-	p := pluginOf(t, `[ $CNI_COMMAND = ADD ] && sleep 0.2; echo $CNI_COMMAND >>"$JOURNAL"; echo '{"ips": [{"address": "10.0.0.5/24"}]}'`)
+func TestLeaseReleaseWaitsForADD(t *testing.T) {
+	call, verbs := journal(t)
+	p := pluginOf(t, `[ $CNI_COMMAND = ADD ] && sleep 0.2
+		echo $CNI_COMMAND >>"$JOURNAL"
+		echo '{"ips": [{"address": "10.0.0.5/24"}]}'`)
 
 	lease := p.Start(context.Background(), call)
 	if err := lease.Release(context.Background()); err != nil {
 		t.Errorf("Release\nwant no error\ngot  %v", err)
 	}
-	if got, want := told(), "ADD DEL"; got != want {
-		t.Errorf("what the plugin was told\nwant %s\ngot  %s", want, got)
+	if got, want := verbs(), "ADD DEL"; got != want {
+		t.Errorf("verbs that the plugin ran\nwant %s\ngot  %s", want, got)
 	}
 }
 
-func TestLeaseReleaseOfAFailedADD(t *testing.T) {
-	call, told := journal(t)
+func TestLeaseReleaseAfterFailedADD(t *testing.T) {
+	call, verbs := journal(t)
 	p := pluginOf(t, `echo $CNI_COMMAND >>"$JOURNAL"; [ $CNI_COMMAND = DEL ]`)
 
 	lease := p.Start(context.Background(), call)
@@ -96,14 +100,14 @@ func TestLeaseReleaseOfAFailedADD(t *testing.T) {
 		t.Error("Wait\nwant an error\ngot  none")
 	}
 	if err := lease.Release(context.Background()); err != nil {
-		t.Errorf("Release: it may have reserved something before it failed\nwant no error\ngot  %v", err)
+		t.Errorf("Release after a failed ADD\nwant no error\ngot  %v", err)
 	}
-	if got, want := told(), "ADD DEL"; got != want {
-		t.Errorf("what the plugin was told\nwant %s\ngot  %s", want, got)
+	if got, want := verbs(), "ADD DEL"; got != want {
+		t.Errorf("verbs that the plugin ran\nwant %s\ngot  %s", want, got)
 	}
 }
 
-func TestLeaseReleaseThatFails(t *testing.T) {
+func TestLeaseReleaseError(t *testing.T) {
 	p := pluginOf(t, `[ $CNI_COMMAND = ADD ] && echo '{"ips": [{"address": "10.0.0.5/24"}]}'`)
 
 	lease := p.Start(context.Background(), Call{CNIVersion: "1.0.0", Env: []string{"PATH=" + os.Getenv("PATH")}})
@@ -113,15 +117,15 @@ func TestLeaseReleaseThatFails(t *testing.T) {
 	}
 }
 
-func TestDelAndCheckTellTheirVerb(t *testing.T) {
-	call, told := journal(t)
+func TestDelAndCheckSetCommand(t *testing.T) {
+	call, verbs := journal(t)
 	p := pluginOf(t, `echo $CNI_COMMAND >>"$JOURNAL"`)
 	for _, verb := range []func(context.Context, Call) error{p.Del, p.Check} {
 		if err := verb(context.Background(), call); err != nil {
 			t.Errorf("verb\nwant no error\ngot  %v", err)
 		}
 	}
-	if got, want := told(), "DEL CHECK"; got != want {
-		t.Errorf("what the plugin was told\nwant %s\ngot  %s", want, got)
+	if got, want := verbs(), "DEL CHECK"; got != want {
+		t.Errorf("verbs that the plugin ran\nwant %s\ngot  %s", want, got)
 	}
 }

@@ -4,8 +4,8 @@ package ipam
 
 import "time"
 
-// Of bin/short/tap, which the end-to-end tests run instead of waiting for minutes.
+// Limits of bin/short/tap, which the end-to-end tests use so that they do not wait for minutes.
 const (
-	timeLimit = time.Second
-	graceTime = 500 * time.Millisecond
+	timeLimit   = time.Second
+	gracePeriod = 500 * time.Millisecond
 )

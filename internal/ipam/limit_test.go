@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// The short limit of the tests' build is not the product's.
+// The build of the product must not use the limits of limit_short.go.
 func TestTimeLimit(t *testing.T) {
 	if want := 4 * time.Minute; timeLimit != want {
 		t.Errorf("timeLimit\nwant %v\ngot  %v", want, timeLimit)

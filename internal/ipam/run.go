@@ -18,21 +18,21 @@ import (
 	"tap/internal/cni"
 )
 
-// maxOutput bounds what a plugin may print, in bytes: a result has some hundred.
+// maxOutput is the maximum size of a plugin's output in bytes; a result is a few hundred bytes.
 const maxOutput = 4 << 20
 
-// Call is what every verb hands on to the plugin.
+// Call is the input that every verb passes to the IPAM plugin.
 type Call struct {
-	Stdin      []byte   // the network configuration, as it came
-	Env        []string // of the runtime; CNI_COMMAND is set by each verb
-	CNIVersion string   // of the configuration: the result's where that names none
+	Stdin      []byte   // network configuration, unchanged
+	Env        []string // environment from the runtime; each verb sets CNI_COMMAND
+	CNIVersion string   // cniVersion of the configuration; applies to a result without cniVersion
 }
 
-// Error is the plugin's own error object, or what it died of.
+// Error reports a failed run of an IPAM plugin: the error object that it printed, or how it failed.
 type Error struct {
 	Plugin, Verb string
-	Reported     *types.Error // nil: it printed none
-	Err          error        // how it ended; nil beside Reported
+	Reported     *types.Error // nil if the plugin printed no error object
+	Err          error        // how it failed; nil if Reported is set
 }
 
 func (e *Error) Error() string {
@@ -44,17 +44,19 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// CNI is the error's code and advice, for the runtime: the IPAM plugin's own, where it has one.
+// CNI returns the error code and the advice for the runtime. They come from the error object of the IPAM
+// plugin if it printed one.
 func (e *Error) CNI() (uint, string) {
 	switch {
 	case errors.Is(e.Err, ErrBadResult):
-		return cni.CodeIPAM, "the IPAM plugin does not answer as the CNI specification demands"
+		return cni.CodeIPAM, "the output of the IPAM plugin does not follow the CNI specification"
 	case errors.Is(e.Err, ErrInterrupted):
 		return cni.CodeInterrupted, cni.MayTryAgain
-	case errors.Is(e.Err, ErrTimeLimit):
-		return cni.CodeIPAM, "the IPAM plugin hangs: find out what it waits for (a lock, a server that does not answer); its own words are on standard error, in the runtime's log"
+	case errors.Is(e.Err, ErrTimeout):
+		return cni.CodeIPAM, "the IPAM plugin hangs: find out what it waits for (a lock, a server that does not answer); " +
+			"its messages are on standard error, in the runtime's log"
 	}
-	code, advice := cni.CodeIPAM, "look for the IPAM plugin's own words on standard error, in the runtime's log"
+	code, advice := cni.CodeIPAM, "look for messages of the IPAM plugin on standard error, in the runtime's log"
 	if e.Reported != nil && e.Reported.Code != 0 {
 		code = e.Reported.Code
 	}
@@ -64,97 +66,97 @@ func (e *Error) CNI() (uint, string) {
 	return code, advice
 }
 
-// Del releases what ADD reserved.
+// Del runs DEL, which releases the reservation of ADD.
 func (p *Plugin) Del(ctx context.Context, call Call) error {
 	_, err := p.run(ctx, "DEL", call)
 	return err
 }
 
-// Status asks whether ADD could work now.
+// Status runs STATUS, which succeeds if an ADD would currently succeed.
 func (p *Plugin) Status(ctx context.Context, call Call) error {
 	_, err := p.run(ctx, "STATUS", call)
 	return err
 }
 
-// GC releases what no valid attachment has.
+// GC runs GC, which releases the reservations of attachments that are not valid.
 func (p *Plugin) GC(ctx context.Context, call Call) error {
 	_, err := p.run(ctx, "GC", call)
 	return err
 }
 
-// Check asks whether the reservation is still there.
+// Check runs CHECK, which succeeds if the reservation still exists.
 func (p *Plugin) Check(ctx context.Context, call Call) error {
 	_, err := p.run(ctx, "CHECK", call)
 	return err
 }
 
-// run executes one verb in the calling process's own namespaces and returns what
-// it printed. The plugin dies with us; some time after ctx has ended, or once it has
-// had its time, it is told to end.
+// run executes one verb in the namespaces of the calling process and returns its output. The kernel kills the
+// plugin when this process dies. run terminates the plugin after timeLimit, or gracePeriod after ctx is done.
 func (p *Plugin) run(ctx context.Context, verb string, call Call) ([]byte, error) {
-	// PDEATHSIG fires when the thread that forked ends: it must live as long as the plugin.
+	// The kernel sends PDEATHSIG when the thread that forked exits: it must live as long as the plugin.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	return p.start(ctx, verb, call).finish()
 }
 
-// process is a run of a plugin.
+// process is one run of a plugin.
 type process struct {
-	plugin  *Plugin
-	verb    string
-	cmd     *exec.Cmd
-	failure error // to start it
-	out     output
-	ctx     context.Context // whose end tells that there is no more use for it
-	patient context.Context // whose end tells the plugin to end
-	giveUp  context.CancelFunc
-	told    bool // to end
+	plugin     *Plugin
+	verb       string
+	cmd        *exec.Cmd
+	startErr   error // from starting the plugin
+	out        output
+	ctx        context.Context    // the caller's: once it is done, the output is not used
+	runCtx     context.Context    // limits the run: once it is done, the plugin is terminated
+	cancel     context.CancelFunc // of runCtx
+	terminated bool               // whether terminate was called
 }
 
-// start starts a verb, of which finish must be called.
+// start starts a verb. The caller must call finish.
 func (p *Plugin) start(ctx context.Context, verb string, call Call) *process {
 	r := &process{plugin: p, verb: verb, ctx: ctx}
-	r.patient, r.giveUp = context.WithTimeout(context.WithoutCancel(ctx), timeLimit)
-	context.AfterFunc(ctx, func() { time.AfterFunc(graceTime, r.giveUp) })
-	r.cmd = exec.CommandContext(r.patient, p.path)
+	r.runCtx, r.cancel = context.WithTimeout(context.WithoutCancel(ctx), timeLimit)
+	context.AfterFunc(ctx, func() { time.AfterFunc(gracePeriod, r.cancel) })
+	r.cmd = exec.CommandContext(r.runCtx, p.path)
 	r.cmd.Env = withCommand(call.Env, verb)
 	r.cmd.Stdin = bytes.NewReader(call.Stdin)
 	r.cmd.Stdout = &r.out
 	r.cmd.Stderr = os.Stderr
-	// Its own process group: Ctrl-C is for us, who see to it that it ends well.
+	// A process group of its own: Ctrl-C in a terminal must only reach this process, which then gives the
+	// plugin time to end.
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	r.cmd.Cancel = r.end
-	r.cmd.WaitDelay = graceTime
-	r.failure = r.cmd.Start()
+	r.cmd.Cancel = r.terminate
+	r.cmd.WaitDelay = gracePeriod
+	r.startErr = r.cmd.Start()
 	return r
 }
 
-// end tells the plugin to end, and its children as well.
-func (r *process) end() error {
-	r.told = true
+// terminate sends SIGTERM to the process group of the plugin.
+func (r *process) terminate() error {
+	r.terminated = true
 	return syscall.Kill(-r.cmd.Process.Pid, syscall.SIGTERM)
 }
 
-// finish waits for the plugin and returns what it printed.
+// finish waits for the plugin to end and returns its output.
 func (r *process) finish() ([]byte, error) {
-	defer r.giveUp()
-	err := r.failure
+	defer r.cancel()
+	err := r.startErr
 	if err == nil {
 		err = r.cmd.Wait()
 	}
 	if errors.Is(err, exec.ErrWaitDelay) {
-		err = nil // it ended well: only something that it left behind still holds its output
+		err = nil // the plugin succeeded: only a process that it left behind still has its output open
 	}
-	if (err != nil || r.patient.Err() != nil) && r.cmd.Process != nil {
-		_ = syscall.Kill(-r.cmd.Process.Pid, syscall.SIGKILL) // what is left of the group, if anything
+	if (err != nil || r.runCtx.Err() != nil) && r.cmd.Process != nil {
+		_ = syscall.Kill(-r.cmd.Process.Pid, syscall.SIGKILL) // processes that are left in the group
 	}
 	failed := &Error{Plugin: r.plugin.name, Verb: r.verb}
 	reported := r.out.errorObject()
 	switch {
 	case r.ctx.Err() != nil:
 		failed.Err = fmt.Errorf("%w: %w", ErrInterrupted, context.Cause(r.ctx))
-	case err != nil && r.told:
-		failed.Err = fmt.Errorf("%w %v", ErrTimeLimit, timeLimit)
+	case err != nil && r.terminated:
+		failed.Err = fmt.Errorf("%w %v", ErrTimeout, timeLimit)
 	case r.out.full:
 		failed.Err = fmt.Errorf("printed more than %d bytes", maxOutput)
 	case reported != nil:
@@ -167,13 +169,14 @@ func (r *process) finish() ([]byte, error) {
 	return nil, failed
 }
 
-// Errors of a plugin that did not end by itself.
 var (
+	// ErrInterrupted is wrapped by the error if the context was done before the plugin ended.
 	ErrInterrupted = errors.New("interrupted")
-	ErrTimeLimit   = errors.New("was ended because it did not end within")
+	// ErrTimeout is wrapped by the error if the plugin exceeded its time limit and was terminated.
+	ErrTimeout = errors.New("timed out after")
 )
 
-// withCommand is the runtime's environment with another CNI_COMMAND, and our mark.
+// withCommand returns a copy of env with CNI_COMMAND set to verb, and with recursionMark.
 func withCommand(env []string, verb string) []string {
 	const key = "CNI_COMMAND="
 	changed := make([]string, 0, len(env)+2)
@@ -182,30 +185,31 @@ func withCommand(env []string, verb string) []string {
 			changed = append(changed, entry)
 		}
 	}
-	return append(changed, key+verb, mark)
+	return append(changed, key+verb, recursionMark)
 }
 
-// output keeps what a plugin prints, up to maxOutput. The buffer is not embedded:
-// its ReadFrom, which io.Copy prefers, knows no bound.
+// output keeps the standard output of a plugin, up to maxOutput. It does not embed the buffer: io.Copy would
+// use its ReadFrom, which has no limit.
 type output struct {
 	buf  bytes.Buffer
 	full bool
 }
 
+// Write appends p to the output, or fails if the output would exceed maxOutput.
 func (o *output) Write(p []byte) (int, error) {
 	if o.buf.Len()+len(p) > maxOutput {
 		o.full = true
-		return 0, errors.New("output too long") // ends the copying: the plugin's next write fails
+		return 0, errors.New("output too long") // os/exec stops reading, so the next write of the plugin fails
 	}
 	return o.buf.Write(p)
 }
 
-// errorObject is the CNI error that a plugin printed; nil if it printed something
-// else. A result has neither code nor msg.
+// errorObject returns the CNI error that the plugin printed, or nil if it printed something else. A result has
+// neither code nor msg.
 func (o *output) errorObject() *types.Error {
 	var e types.Error
 	if err := json.Unmarshal(o.buf.Bytes(), &e); err != nil || e.Code == 0 && e.Msg == "" {
-		return nil // not an error object: the caller judges the exit status and the result
+		return nil // not an error object: the caller checks the exit status and the result
 	}
 	return &e
 }

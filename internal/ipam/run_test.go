@@ -16,7 +16,7 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 )
 
-// pluginOf makes an IPAM plugin of a shell script.
+// pluginOf returns an IPAM plugin that runs a shell script.
 func pluginOf(t *testing.T, script string) *Plugin {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "fake")
@@ -31,38 +31,39 @@ func TestWithCommand(t *testing.T) {
 		name      string
 		env, want []string
 	}{
-		{"none before", []string{"CNI_IFNAME=net1"}, []string{"CNI_IFNAME=net1", "CNI_COMMAND=DEL"}},
-		{"another before", []string{"CNI_COMMAND=ADD", "PATH=/bin"}, []string{"PATH=/bin", "CNI_COMMAND=DEL"}},
-		{"several before", []string{"CNI_COMMAND=ADD", "A=1", "CNI_COMMAND=CHECK"}, []string{"A=1", "CNI_COMMAND=DEL"}},
-		{"names that only look like it", []string{"CNI_COMMANDS=x", "XCNI_COMMAND=y", "CNI_COMMAND"}, []string{"CNI_COMMANDS=x", "XCNI_COMMAND=y", "CNI_COMMAND", "CNI_COMMAND=DEL"}},
+		{"not set", []string{"CNI_IFNAME=net1"}, []string{"CNI_IFNAME=net1", "CNI_COMMAND=DEL"}},
+		{"set", []string{"CNI_COMMAND=ADD", "PATH=/bin"}, []string{"PATH=/bin", "CNI_COMMAND=DEL"}},
+		{"set twice", []string{"CNI_COMMAND=ADD", "A=1", "CNI_COMMAND=CHECK"}, []string{"A=1", "CNI_COMMAND=DEL"}},
+		{"similar names", []string{"CNI_COMMANDS=x", "XCNI_COMMAND=y", "CNI_COMMAND"},
+			[]string{"CNI_COMMANDS=x", "XCNI_COMMAND=y", "CNI_COMMAND", "CNI_COMMAND=DEL"}},
 		{"empty", nil, []string{"CNI_COMMAND=DEL"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			before := append([]string(nil), tt.env...)
-			if got := withCommand(tt.env, "DEL"); !reflect.DeepEqual(got, append(tt.want, mark)) {
-				t.Errorf("withCommand\nwant %q and %q\ngot  %q", tt.want, mark, got)
+			if got := withCommand(tt.env, "DEL"); !reflect.DeepEqual(got, append(tt.want, recursionMark)) {
+				t.Errorf("withCommand\nwant %q and %q\ngot  %q", tt.want, recursionMark, got)
 			}
 			if !reflect.DeepEqual(tt.env, before) {
-				t.Errorf("the runtime's environment afterwards\nwant %q\ngot  %q", before, tt.env)
+				t.Errorf("input after the call\nwant %q\ngot  %q", before, tt.env)
 			}
 		})
 	}
 }
 
-func TestOutputIsBounded(t *testing.T) {
+func TestOutputLimit(t *testing.T) {
 	tests := []struct {
 		name   string
 		writes []int // bytes
 		length int
 		full   bool
 	}{
-		{"nothing", nil, 0, false},
-		{"a little", []int{10, 20}, 30, false},
-		{"at the bound at once", []int{maxOutput}, maxOutput, false},
-		{"at the bound in two", []int{maxOutput - 1, 1}, maxOutput, false},
-		{"one more at once", []int{maxOutput + 1}, 0, true},
-		{"one more in two", []int{maxOutput, 1}, maxOutput, true},
+		{"empty", nil, 0, false},
+		{"below the limit", []int{10, 20}, 30, false},
+		{"at the limit, one write", []int{maxOutput}, maxOutput, false},
+		{"at the limit, two writes", []int{maxOutput - 1, 1}, maxOutput, false},
+		{"above the limit, one write", []int{maxOutput + 1}, 0, true},
+		{"above the limit, two writes", []int{maxOutput, 1}, maxOutput, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -80,11 +81,11 @@ func TestOutputIsBounded(t *testing.T) {
 	}
 }
 
-// io.Copy, which os/exec uses, prefers ReadFrom to Write: the bound must hold for it.
-func TestOutputHasNoWayRoundItsBound(t *testing.T) {
+// os/exec uses io.Copy, which calls ReadFrom instead of Write if there is one.
+func TestOutputHasNoReadFrom(t *testing.T) {
 	var out any = &output{}
 	if _, ok := out.(io.ReaderFrom); ok {
-		t.Error("output\nwant Write alone\ngot  a ReadFrom as well")
+		t.Error("output\nwant no ReadFrom\ngot  one")
 	}
 }
 
@@ -93,14 +94,15 @@ func TestOutputErrorObject(t *testing.T) {
 		name, printed string
 		want          *types.Error
 	}{
-		{"nothing", ``, nil},
-		{"words", `hello`, nil},
-		{"a result", `{"cniVersion": "1.1.0", "ips": [{"address": "10.0.0.5/24"}]}`, nil},
-		{"an empty object", `{}`, nil},
-		{"an array", `[{"code": 7, "msg": "no"}]`, nil},
-		{"an error", `{"cniVersion": "1.1.0", "code": 11, "msg": "no free address", "details": "d"}`, &types.Error{Code: 11, Msg: "no free address", Details: "d"}},
-		{"an error without words", `{"code": 11}`, &types.Error{Code: 11}},
-		{"code is a word", `{"code": "seven", "msg": "no"}`, nil},
+		{"empty", ``, nil},
+		{"not JSON", `hello`, nil},
+		{"result", `{"cniVersion": "1.1.0", "ips": [{"address": "10.0.0.5/24"}]}`, nil},
+		{"empty object", `{}`, nil},
+		{"array", `[{"code": 7, "msg": "no"}]`, nil},
+		{"error", `{"cniVersion": "1.1.0", "code": 11, "msg": "no free address", "details": "d"}`,
+			&types.Error{Code: 11, Msg: "no free address", Details: "d"}},
+		{"error without msg", `{"code": 11}`, &types.Error{Code: 11}},
+		{"code is a string", `{"code": "seven", "msg": "no"}`, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -115,21 +117,24 @@ func TestOutputErrorObject(t *testing.T) {
 	}
 }
 
-func TestRunHandsOnEnvironmentAndStdin(t *testing.T) {
+func TestRunPassesEnvironmentAndStdin(t *testing.T) {
 	seen := filepath.Join(t.TempDir(), "seen")
 	p := pluginOf(t, `{ echo "$CNI_COMMAND $CNI_IFNAME $#"; cat; } >"$SEEN"; echo printed`)
-	call := Call{Stdin: []byte(`{"name": "vms"}`), Env: []string{"SEEN=" + seen, "CNI_COMMAND=ADD", "CNI_IFNAME=net1", "PATH=" + os.Getenv("PATH")}}
+	call := Call{
+		Stdin: []byte(`{"name": "vms"}`),
+		Env:   []string{"SEEN=" + seen, "CNI_COMMAND=ADD", "CNI_IFNAME=net1", "PATH=" + os.Getenv("PATH")},
+	}
 
 	out, err := p.run(context.Background(), "CHECK", call)
 	if err != nil || string(out) != "printed\n" {
-		t.Fatalf("run\nwant what it printed\ngot  %q, %v", out, err)
+		t.Fatalf("run\nwant the output of the plugin\ngot  %q, %v", out, err)
 	}
 	got, err := os.ReadFile(seen)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if want := "CHECK net1 0\n" + `{"name": "vms"}`; string(got) != want {
-		t.Errorf("what the plugin saw\nwant %q\ngot  %q", want, got)
+		t.Errorf("input of the plugin\nwant %q\ngot  %q", want, got)
 	}
 }
 
@@ -139,14 +144,15 @@ func TestRunErrors(t *testing.T) {
 		reported     *types.Error
 		text         string
 	}{
-		{"reports and fails", `echo '{"code": 11, "msg": "no free address", "details": "d"}'; exit 1`,
+		{"error object, exit status 1", `echo '{"code": 11, "msg": "no free address", "details": "d"}'; exit 1`,
 			&types.Error{Code: 11, Msg: "no free address", Details: "d"}, "no free address"},
-		{"reports and succeeds all the same", `echo '{"code": 7, "msg": "no range"}'`, &types.Error{Code: 7, Msg: "no range"}, "no range"},
-		{"fails in silence", `exit 3`, nil, "exit status 3"},
-		{"fails with words", `echo oops; exit 1`, nil, "exit status 1"},
-		{"prints a result and fails", `echo '{"ips": [{"address": "10.0.0.5/24"}]}'; exit 1`, nil, "exit status 1"},
-		{"dies by a signal", `kill -9 $$`, nil, "signal: killed"},
-		{"reports and dies", `echo '{"code": 123, "msg": "help"}'; kill -9 $$`, &types.Error{Code: 123, Msg: "help"}, "help"},
+		{"error object, exit status 0", `echo '{"code": 7, "msg": "no range"}'`, &types.Error{Code: 7, Msg: "no range"},
+			"no range"},
+		{"no output, exit status 3", `exit 3`, nil, "exit status 3"},
+		{"no JSON, exit status 1", `echo oops; exit 1`, nil, "exit status 1"},
+		{"result, exit status 1", `echo '{"ips": [{"address": "10.0.0.5/24"}]}'; exit 1`, nil, "exit status 1"},
+		{"killed", `kill -9 $$`, nil, "signal: killed"},
+		{"error object, killed", `echo '{"code": 123, "msg": "help"}'; kill -9 $$`, &types.Error{Code: 123, Msg: "help"}, "help"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -165,30 +171,31 @@ func TestRunErrors(t *testing.T) {
 	}
 }
 
-func TestRunThatCannotStart(t *testing.T) {
+func TestRunMissingFile(t *testing.T) {
 	_, err := (&Plugin{name: "fake", path: filepath.Join(t.TempDir(), "gone")}).run(context.Background(), "ADD", Call{})
 	if !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), `IPAM plugin "fake": ADD`) {
-		t.Errorf("run\nwant %v, naming plugin and verb\ngot  %v", os.ErrNotExist, err)
+		t.Errorf("run\nwant %v, with plugin and verb\ngot  %v", os.ErrNotExist, err)
 	}
 }
 
-func TestRunIgnoresAnUnreadStdin(t *testing.T) {
+func TestRunStdinNotRead(t *testing.T) {
 	p := pluginOf(t, `exec <&-; echo printed`)
 	out, err := p.run(context.Background(), "ADD", Call{Stdin: bytes.Repeat([]byte("x"), 1<<20)})
 	if err != nil || string(out) != "printed\n" {
-		t.Errorf("run of a plugin that does not read\nwant what it printed\ngot  %q, %v", out, err)
+		t.Errorf("run\nwant the output of the plugin\ngot  %q, %v", out, err)
 	}
 }
 
 func TestRunTooMuchOutput(t *testing.T) {
 	tests := []struct{ name, script string }{
 		{"five megabytes", `head -c 5000000 /dev/zero`},
-		{"five megabytes of a result", `printf '{"ips": [{"address": "10.0.0.5/24"}]}'; head -c 5000000 /dev/zero | tr '\0' ' '`},
-		{"without end", `exec yes`},
+		{"five megabytes after a result",
+			`printf '{"ips": [{"address": "10.0.0.5/24"}]}'; head -c 5000000 /dev/zero | tr '\0' ' '`},
+		{"endless", `exec yes`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second) // where there is no bound
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second) // ends the test if there is no limit
 			defer cancel()
 			p := pluginOf(t, tt.script)
 			_, err := p.run(ctx, "ADD", Call{Env: []string{"PATH=" + os.Getenv("PATH")}})
@@ -199,21 +206,24 @@ func TestRunTooMuchOutput(t *testing.T) {
 	}
 }
 
-// Whatever a plugin does, run comes back soon, and says why. All at once, since
-// some take the whole graceTime.
-func TestRunComesBack(t *testing.T) {
+// run returns soon, with the right error, whatever the plugin does. The cases run concurrently, as some take
+// the whole gracePeriod.
+func TestRunReturns(t *testing.T) {
 	tests := []struct {
 		name, script string
-		told         bool // to end, as soon as the plugin says that it is ready
+		interrupted  bool // cancel the context as soon as the plugin has created $READY
 		want         error
 	}{
-		{"told to end", `touch "$READY"; exec sleep 30`, true, ErrInterrupted},
-		{"told to end, and does not listen", `trap '' TERM; touch "$READY"; while :; do sleep 0.1; done`, true, ErrInterrupted},
-		{"told to end, and a child holds the output", `sleep 30 2>/dev/null & touch "$READY"; wait`, true, ErrInterrupted},
-		{"told to end, and succeeds all the same", `trap 'echo "{}"; exit 0' TERM; touch "$READY"; sleep 30 >/dev/null 2>&1 & wait`, true, ErrInterrupted},
-		{"a child that it left behind holds the output", `sleep 30 2>/dev/null & echo '{}'`, false, nil},
+		{"interrupted", `touch "$READY"; exec sleep 30`, true, ErrInterrupted},
+		{"interrupted, ignores SIGTERM", `trap '' TERM; touch "$READY"; while :; do sleep 0.1; done`, true, ErrInterrupted},
+		{"interrupted, child keeps the output open", `sleep 30 2>/dev/null & touch "$READY"; wait`, true, ErrInterrupted},
+		{"interrupted, succeeds", `trap 'echo "{}"; exit 0' TERM; touch "$READY"; sleep 30 >/dev/null 2>&1 & wait`, true,
+			ErrInterrupted},
+		{"left a child that keeps the output open", `sleep 30 2>/dev/null & echo '{}'`, false, nil},
 	}
-	var plugins []*Plugin // all written before the first is started: what a fork still holds open for writing cannot be executed
+	// All plugins are written before the first is started: a file that a forked child still has open for writing
+	// cannot be executed (ETXTBSY).
+	var plugins []*Plugin
 	for _, tt := range tests {
 		plugins = append(plugins, pluginOf(t, tt.script))
 	}
@@ -223,7 +233,7 @@ func TestRunComesBack(t *testing.T) {
 			p, ready := plugins[i], plugins[i].path+".ready"
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
-			if tt.told {
+			if tt.interrupted {
 				go cancelWhenReady(ready, cancel)
 			}
 			begin := time.Now()
@@ -232,28 +242,30 @@ func TestRunComesBack(t *testing.T) {
 				t.Errorf("%s: run\nwant %v\ngot  %v", tt.name, tt.want, err)
 			}
 			if took := time.Since(begin); took > 20*time.Second {
-				t.Errorf("%s: run took\nwant %v and a bit\ngot  %v", tt.name, graceTime, took)
+				t.Errorf("%s: run took\nwant little more than %v\ngot  %v", tt.name, gracePeriod, took)
 			}
 		})
 	}
 	running.Wait()
 }
 
-// A plugin that is killed at once could not take its reservation back.
-func TestRunAsksThePluginToEnd(t *testing.T) {
-	p := pluginOf(t, `trap 'echo asked >"$READY.told"; exit 1' TERM; touch "$READY"; sleep 30 >/dev/null 2>&1 & wait`)
+// The plugin gets SIGTERM before it is killed, so that it can release its reservation.
+func TestRunSendsSIGTERM(t *testing.T) {
+	p := pluginOf(t, `trap 'echo TERM >"$READY.signal"; exit 1' TERM; touch "$READY"; sleep 30 >/dev/null 2>&1 & wait`)
 	ready := p.path + ".ready"
 	ctx, cancel := context.WithCancel(context.Background())
 	go cancelWhenReady(ready, cancel)
 
-	if _, err := p.run(ctx, "ADD", Call{Env: []string{"READY=" + ready, "PATH=" + os.Getenv("PATH")}}); !errors.Is(err, ErrInterrupted) {
+	_, err := p.run(ctx, "ADD", Call{Env: []string{"READY=" + ready, "PATH=" + os.Getenv("PATH")}})
+	if !errors.Is(err, ErrInterrupted) {
 		t.Errorf("run\nwant %v\ngot  %v", ErrInterrupted, err)
 	}
-	if told, err := os.ReadFile(ready + ".told"); string(told) != "asked\n" {
-		t.Errorf("what the plugin noted\nwant asked\ngot  %q, %v", told, err)
+	if signal, err := os.ReadFile(ready + ".signal"); string(signal) != "TERM\n" {
+		t.Errorf("signal that the plugin caught\nwant TERM\ngot  %q, %v", signal, err)
 	}
 }
 
+// cancelWhenReady calls cancel as soon as the file exists.
 func cancelWhenReady(path string, cancel context.CancelFunc) {
 	for ; ; time.Sleep(time.Millisecond) {
 		if _, err := os.Stat(path); err == nil {
@@ -263,7 +275,7 @@ func cancelWhenReady(path string, cancel context.CancelFunc) {
 	}
 }
 
-func TestErrorKeepsItsCause(t *testing.T) {
+func TestErrorUnwrap(t *testing.T) {
 	cause := errors.New("because")
 	if err := (&Error{Plugin: "fake", Verb: "ADD", Err: cause}); !errors.Is(err, cause) {
 		t.Errorf("errors.Is\nwant the cause in the chain\ngot  %v", err)

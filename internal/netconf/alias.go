@@ -8,37 +8,40 @@ import (
 	"strings"
 )
 
-// maxAliasField keeps the whole alias within IFALIASZ less its NUL, 255 bytes
-// (include/uapi/linux/if.h): "tap/" + 107 + "/" + 107 + "/" + 15 + "/" + 15 = 251.
+// maxAliasField is the maximum length in bytes of a network name or container ID in an alias. It keeps
+// the whole alias within IFALIASZ minus its NUL, 255 bytes (include/uapi/linux/if.h):
+// "tap/" + 107 + "/" + 107 + "/" + 15 + "/" + 15 = 251.
 const maxAliasField = 107
 
-// Alias names the attachment on the device itself, tap/<network>/<container ID>/<ifname>,
-// and /<tapName> where the tap is not the interface of that name, or /:redirect where it
-// takes over that interface. It is compared
-// whole or field by field, never by prefix; none of the fields can contain a slash.
+// Alias returns the alias of the tap, which identifies the attachment on the device itself:
+// tap/<network>/<container ID>/<ifname>. It ends with /<tapName> if the tap is not the interface
+// CNI_IFNAME, and with /:redirect if the tap is redirected to that interface. Aliases are compared as a
+// whole or field by field, never by prefix. No field can contain a slash.
 func (c *Config) Alias() string {
 	switch {
-	case c.Tap.Redirect: // of which an attachment has one, whatever its name
-		return c.attachment() + redirectField
+	case c.Tap.Redirect: // an attachment has one redirected tap, so its name is not needed
+		return c.attachmentAlias() + redirectField
 	case c.Tap.Name != c.IfName:
-		return c.attachment() + "/" + c.Tap.Name
+		return c.attachmentAlias() + "/" + c.Tap.Name
 	}
-	return c.attachment()
+	return c.attachmentAlias()
 }
 
-func (c *Config) attachment() string {
+// attachmentAlias returns the part of the alias that all devices and filters of the attachment share.
+func (c *Config) attachmentAlias() string {
 	return "tap/" + aliasField(c.Network) + "/" + attachmentFields(c.ContainerID, c.IfName)
 }
 
+// attachmentFields returns the fields of an alias that identify an attachment within its network.
 func attachmentFields(containerID, ifName string) string {
 	return aliasField(containerID) + "/" + ifName
 }
 
-// aliasField replaces what would not fit by its hash. No network name or
-// container ID begins with '#' (CNI specification 1.1, section 2, "Parameters"),
-// so a hash never equals another's name. It tells names apart that meet by chance; who
-// would choose a name to collide with another's could choose that name as well. (A
-// cryptographic hash costs 150 KB of the binary, and their start-up.)
+// aliasField returns s, or '#' and a hash of s if s is too long. No network name or container ID begins
+// with '#' (CNI specification 1.1, section 2, "Parameters"), so a hash never equals another name. The
+// hash only has to prevent accidental collisions: a user who can choose a name with the hash of another
+// one can also choose that other name. A cryptographic hash would add 150 KB to the binary, and the
+// start-up time of its packages.
 func aliasField(s string) string {
 	if len(s) <= maxAliasField {
 		return s
@@ -48,8 +51,9 @@ func aliasField(s string) string {
 	return "#" + hex.EncodeToString(sum.Sum(nil))
 }
 
-// splitAlias takes an alias apart; ok says whether it is one of this plugin's.
-func splitAlias(alias string) (network, attachment string, ok bool) { //nolint:nonamedreturns // three strings in a row need names
+// splitAlias returns the network field and the attachment fields of an alias. ok is false if the alias
+// does not have the format of this plugin's aliases.
+func splitAlias(alias string) (network, attachment string, ok bool) { //nolint:nonamedreturns // distinguishes two strings
 	fields := strings.Split(alias, "/")
 	if len(fields) < 4 || len(fields) > 5 || fields[0] != "tap" || slices.Contains(fields, "") {
 		return "", "", false
@@ -57,56 +61,61 @@ func splitAlias(alias string) (network, attachment string, ok bool) { //nolint:n
 	return fields[1], fields[2] + "/" + fields[3], true
 }
 
-// Owns says whether an alias, or the name of a filter, is one of this attachment's,
-// whatever its configuration said when it was made.
+// Owns reports whether an alias, or the name of a filter, belongs to this attachment. The keys of the
+// configuration do not matter: they may have changed since ADD.
 func (c *Config) Owns(alias string) bool {
 	network, attachment, ok := splitAlias(alias)
 	return ok && network == aliasField(c.Network) && attachment == attachmentFields(c.ContainerID, c.IfName)
 }
 
-// OwnsEgress says whether the device of that name and alias is the egress device of one
-// of this attachment's taps, or of one that has one of the aliases. One that was just
-// born has no alias: its name is that of a tap with today's keys, or with none.
+// OwnsEgress reports whether a device with this name and alias is the egress device of one of this
+// attachment's taps. A device that was just created has no alias. It is recognized by its name, which
+// depends on the tap's alias: with the current tapName and redirect, or without both.
 func (c *Config) OwnsEgress(name, alias string) bool {
 	if !isEgressOf(aliasField(c.Network), name) {
 		return false
 	}
-	return c.Owns("tap"+strings.TrimPrefix(alias, egressPrefix)) || alias == "" && (name == EgressName(c.attachment()) || name == EgressName(c.Alias()))
+	return c.Owns("tap"+strings.TrimPrefix(alias, egressPrefix)) ||
+		alias == "" && (name == EgressName(c.attachmentAlias()) || name == EgressName(c.Alias()))
 }
 
-// IsRedirect says whether a tap of that alias is redirected to an interface.
+// IsRedirect reports whether a tap with this alias is redirected to an interface.
 func IsRedirect(alias string) bool { return strings.HasSuffix(alias, redirectField) }
 
+// isEgressOf reports whether name is the name of an egress device in the network with this alias field.
 func isEgressOf(networkField, name string) bool {
-	return len(name) == len(egressPrefix)+egressNetworkChars+egressTapChars && strings.HasPrefix(name, egressOfNetwork(networkField))
+	return len(name) == len(egressPrefix)+egressNetworkChars+egressTapChars &&
+		strings.HasPrefix(name, egressOfNetwork(networkField))
 }
 
-// The name of an egress device: "ifb", 25 bits that stand for the network and 35
-// that stand for the tap, 15 bytes in all. A device is born with a name, but
-// without an alias: by its name it is found although we were killed in between.
+// Parts of the name of an egress device, in bytes: "ifb", 25 bits of a hash of the network and 35 bits of
+// a hash of the tap's alias, 15 bytes in total. The kernel creates a device with a name but without an
+// alias, so DEL and GC find it by its name if the plugin was killed before it set the alias.
 const (
 	egressPrefix       = "ifb"
 	egressNetworkChars = 5
 	egressTapChars     = 7
 )
 
-// EgressName is the name of the device through which the tap of that alias sends
-// what its guest sends, where that is limited.
+// EgressName returns the name of the egress device of the tap with this alias. The guest's egress
+// traffic passes through that device if it is limited.
 func EgressName(alias string) string {
 	network, _, _ := splitAlias(alias)
 	return egressOfNetwork(network) + hashText(alias)[:egressTapChars]
 }
 
+// egressOfNetwork returns the beginning that the names of all egress devices of a network share.
 func egressOfNetwork(networkField string) string {
 	return egressPrefix + hashText(networkField)[:egressNetworkChars]
 }
 
-// EgressAlias tells the operator what the egress device of that tap is for.
+// EgressAlias returns the alias of the egress device of the tap with this alias. It shows the operator
+// which tap the device belongs to.
 func EgressAlias(alias string) string { return egressPrefix + strings.TrimPrefix(alias, "tap") }
 
-// hashText is a hash of characters that an interface name may have, five bits each,
-// 60 in all. FNV-1a leaves the last characters of a text in few bits; the finalizer of
-// MurmurHash3 spreads them over all.
+// hashText returns a hash of s of 60 bits, as 12 characters that are valid in an interface name, five
+// bits each. The last characters of s affect only few bits of FNV-1a; the finalizer of MurmurHash3
+// spreads them over all bits.
 func hashText(s string) string {
 	sum := fnv.New64a()
 	sum.Write([]byte(s)) //nolint:errcheck // never fails (hash.Hash)
@@ -116,19 +125,4 @@ func hashText(s string) string {
 	h ^= h >> 33
 	digits := strconv.FormatUint(h>>4, 32)
 	return strings.Repeat("0", egressNetworkChars+egressTapChars-len(digits)) + digits
-}
-
-// Listed is the index of prevResult's entry for an interface of that name in this
-// attachment's namespace; -1: none. The last one counts: a plugin appends its own.
-func (c *Config) Listed(name string) int {
-	found := -1
-	if c.PrevResult == nil {
-		return found
-	}
-	for i, entry := range c.PrevResult.Interfaces {
-		if entry.Name == name && entry.Sandbox == c.Netns {
-			found = i
-		}
-	}
-	return found
 }

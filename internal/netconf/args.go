@@ -1,8 +1,6 @@
 package netconf
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,46 +11,50 @@ import (
 	"github.com/containernetworking/cni/pkg/version"
 )
 
-// Args is what a verb is given (CNI specification 1.1, section 2, "Parameters").
+// Args is the input of a verb (CNI specification 1.1, section 2, "Parameters").
 type Args struct {
-	Command       string      // CNI_COMMAND
-	ContainerID   string      // CNI_CONTAINERID
-	Netns         string      // CNI_NETNS
-	NetnsOverride string      // CNI_NETNS_OVERRIDE
-	IfName        string      // CNI_IFNAME
-	Args          string      // CNI_ARGS
-	Path          string      // CNI_PATH
-	StdinData     []byte      // the network configuration
-	Redirector    *Redirector // not nil: the plugin runs under the name tc-redirect-tap, and behaves as that plugin does
+	Command       string // CNI_COMMAND
+	ContainerID   string // CNI_CONTAINERID
+	Netns         string // CNI_NETNS
+	NetnsOverride string // CNI_NETNS_OVERRIDE
+	IfName        string // CNI_IFNAME
+	Args          string // CNI_ARGS
+	Path          string // CNI_PATH
+	StdinData     []byte // the network configuration
+	// RedirectDefaults is set if the plugin was invoked as tc-redirect-tap, and makes it compatible
+	// with that plugin: redirect defaults to true and unknown CNI_ARGS are accepted.
+	RedirectDefaults *RedirectDefaults
 
-	in *stdin // StdinData, once it is decoded
+	in *input // nil until decode is called
 }
 
-// Redirector is as whom tc-redirect-tap runs: owner and group of its taps, unless others are named.
-type Redirector struct{ User, Group uint32 }
+// RedirectDefaults holds the owner and group of a tap if neither the configuration nor CNI_ARGS set
+// them: tc-redirect-tap uses the user and group that it runs as.
+type RedirectDefaults struct{ User, Group uint32 }
 
-// VersionError says that a verb does not exist in the cniVersion of the configuration.
+// VersionError reports a cniVersion that the plugin does not support, or that does not have the verb.
 type VersionError struct {
-	Version string // as it was written
-	Command string // the verb; empty: the plugin knows no such version
+	Version string // as written in the configuration
+	Command string // the verb; empty if the plugin does not support the version
 }
 
 func (e *VersionError) Error() string {
 	if e.Command == "" {
-		return fmt.Sprintf("incompatible CNI versions: the configuration has %q", e.Version)
+		return fmt.Sprintf("incompatible CNI versions: cniVersion %q is not supported", e.Version)
 	}
-	return fmt.Sprintf("incompatible CNI versions: cniVersion %q of the configuration has no %s", e.Version, e.Command)
+	return fmt.Sprintf("incompatible CNI versions: cniVersion %q does not support %s", e.Version, e.Command)
 }
 
-// CNI is as that of ErrUndecodable.
+// CNI returns the error code and the advice for the runtime.
 func (e *VersionError) CNI() (uint, string) {
-	return types.ErrIncompatibleCNIVersion, fmt.Sprintf("the plugin knows %s; CHECK needs 0.4.0 or later, STATUS and GC need 1.1.0",
-		strings.Join(version.All.SupportedVersions(), ", "))
+	supported := strings.Join(version.All.SupportedVersions(), ", ")
+	return types.ErrIncompatibleCNIVersion,
+		"the plugin supports " + supported + "; CHECK needs 0.4.0 or later, STATUS and GC need 1.1.0"
 }
 
-// Validate checks what every verb needs: names that the specification allows, and
-// a cniVersion that knows the verb. Its error is a *[VarError], a *[KeyError], a
-// *[VersionError], or wraps [ErrUndecodable].
+// Validate checks what every verb needs: names that the specification allows, and a cniVersion that
+// has the verb. Its error is a *[VarError], a *[KeyError] or a *[VersionError], or wraps
+// [ErrUndecodable].
 func (a *Args) Validate() error {
 	switch a.Command {
 	case "ADD", "DEL", "CHECK":
@@ -60,24 +62,25 @@ func (a *Args) Validate() error {
 			return err
 		}
 	}
-	in, err := a.decoded()
+	in, err := a.decode()
 	if err != nil {
 		return err
 	}
 	if !isIdentifier(in.Name) {
 		return &KeyError{
-			Key: "name", Value: clip([]byte(strconv.Quote(in.Name))), Allowed: identifierChars,
-			Err: errors.New("the network name is missing, or has other characters"),
+			Key: "name", Value: truncate([]byte(strconv.Quote(in.Name))), Allowed: identifierChars,
+			Err: errors.New("the network name is missing or has invalid characters"),
 		}
 	}
 	return in.checkVersion(a.Command)
 }
 
+// checkAttachment validates CNI_CONTAINERID and CNI_IFNAME.
 func (a *Args) checkAttachment() error {
 	if !isIdentifier(a.ContainerID) {
 		return &VarError{
 			Var: "CNI_CONTAINERID", Value: a.ContainerID, Err: errors.New("invalid characters"),
-			Advice: "the runtime chooses a container ID of " + identifierChars,
+			Advice: "the runtime must set a container ID of " + identifierChars,
 		}
 	}
 	if err := checkSpecifiedName(a.IfName); err != nil {
@@ -86,38 +89,21 @@ func (a *Args) checkAttachment() error {
 	return nil
 }
 
-// decoded reads the configuration once.
-func (a *Args) decoded() (*stdin, error) {
-	if a.in != nil {
-		return a.in, nil
-	}
-	in := &stdin{}
-	if len(bytes.TrimSpace(a.StdinData)) == 0 {
-		return nil, fmt.Errorf("%w: standard input is empty", ErrUndecodable)
-	}
-	if err := json.Unmarshal(a.StdinData, in); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUndecodable, err)
-	}
-	if in.CNIVersion == "" {
-		in.CNIVersion = "0.1.0" // CNI specification 0.1.0 had no such key
-	}
-	a.in = in
-	return in, nil
-}
-
-// CNIVersion is that of the configuration; the latest where it cannot be read or is unknown.
+// CNIVersion returns the cniVersion of the configuration. It returns the latest version if the plugin
+// does not support that one, or if the configuration cannot be decoded.
 func (a *Args) CNIVersion() string {
-	in, err := a.decoded()
+	in, err := a.decode()
 	if err != nil || !slices.Contains(version.All.SupportedVersions(), in.CNIVersion) {
 		return version.Current()
 	}
 	return in.CNIVersion
 }
 
-// checkVersion knows since when there is a verb (CNI specification, "Version considerations").
-func (in *stdin) checkVersion(command string) error {
-	if !slices.Contains(version.All.SupportedVersions(), in.CNIVersion) {
-		return &VersionError{Version: in.CNIVersion}
+// checkVersion rejects a verb that the cniVersion of the configuration does not have (CNI
+// specification, "Version considerations").
+func (raw *rawConfig) checkVersion(command string) error {
+	if !slices.Contains(version.All.SupportedVersions(), raw.CNIVersion) {
+		return &VersionError{Version: raw.CNIVersion}
 	}
 	since := "0.1.0"
 	switch command {
@@ -126,28 +112,29 @@ func (in *stdin) checkVersion(command string) error {
 	case "GC", "STATUS":
 		since = "1.1.0"
 	}
-	known, err := version.GreaterThanOrEqualTo(in.CNIVersion, since)
+	known, err := version.GreaterThanOrEqualTo(raw.CNIVersion, since)
 	if err != nil {
-		return fmt.Errorf("%w: cniVersion: %w", ErrUndecodable, err)
+		return fmt.Errorf("configuration: cniVersion: %w: %w", ErrUndecodable, err)
 	}
 	if !known {
-		return &VersionError{Version: in.CNIVersion, Command: command}
+		return &VersionError{Version: raw.CNIVersion, Command: command}
 	}
 	return nil
 }
 
-const identifierChars = "letters, digits, dots, hyphens and underscores, of which the first is a letter or a digit"
+const identifierChars = "letters, digits, dots, hyphens and underscores, beginning with a letter or a digit"
 
-// isIdentifier is what a network name and a container ID must be (CNI specification
+// isIdentifier reports whether s is valid as a network name and as a container ID (CNI specification
 // 1.1, section 1, "Configuration format", and section 2, "Parameters").
 func isIdentifier(s string) bool {
 	const first = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 	return s != "" && strings.Contains(first, s[:1]) && strings.Trim(s, first+"_.-") == ""
 }
 
+// ifNameError returns the error for an invalid CNI_IFNAME.
 func ifNameError(name string, err error) error {
 	return &VarError{
 		Var: "CNI_IFNAME", Value: name, Err: err,
-		Advice: "choose another interface name, in the runtime's configuration or where the runtime was called",
+		Advice: "choose another interface name, in the runtime's configuration or in the call of the runtime",
 	}
 }

@@ -10,49 +10,57 @@ func TestValidate(t *testing.T) {
 	const conf = `{"cniVersion": "1.1.0", "name": "vms"}`
 	type kind int
 	const (
-		fine kind = iota
+		valid kind = iota
 		variable
 		key
 		cniVersion
 		undecodable
 	)
+	attachment := func(command, containerID, ifName string) Args {
+		return Args{Command: command, ContainerID: containerID, IfName: ifName, StdinData: []byte(conf)}
+	}
+	network := func(command, stdin string) Args { return Args{Command: command, StdinData: []byte(stdin)} }
+	oldCheck := attachment("CHECK", "a", "n")
+	oldCheck.StdinData = []byte(`{"cniVersion": "0.3.1", "name": "a"}`)
+	firstCheck := attachment("CHECK", "a", "n")
+	firstCheck.StdinData = []byte(`{"cniVersion": "0.4.0", "name": "a"}`)
 	tests := []struct {
 		name string
 		args Args
 		want kind
 		text string
 	}{
-		{"ADD", Args{Command: "ADD", ContainerID: "0a", IfName: "net1", StdinData: []byte(conf)}, fine, ""},
-		{"GC needs no attachment", Args{Command: "GC", ContainerID: "/", IfName: "/", StdinData: []byte(conf)}, fine, ""},
-		{"container ID with a slash", Args{Command: "ADD", ContainerID: "a/b", IfName: "net1", StdinData: []byte(conf)}, variable, `CNI_CONTAINERID="a/b"`},
-		{"container ID that begins with a dot", Args{Command: "DEL", ContainerID: ".a", IfName: "net1", StdinData: []byte(conf)}, variable, "CNI_CONTAINERID"},
-		{"container ID with a line break", Args{Command: "DEL", ContainerID: "a\n", IfName: "net1", StdinData: []byte(conf)}, variable, "CNI_CONTAINERID"},
-		{"interface name with a space", Args{Command: "CHECK", ContainerID: "a", IfName: "net 1", StdinData: []byte(conf)}, variable, `CNI_IFNAME="net 1"`},
-		{"interface name too long", Args{Command: "DEL", ContainerID: "a", IfName: strings.Repeat("n", 16), StdinData: []byte(conf)}, variable, "15 bytes"},
-		{"a pattern, which ADD refuses, can be deleted", Args{Command: "DEL", ContainerID: "a", IfName: "tap%d", StdinData: []byte(conf)}, fine, ""},
-		{"a letter whose bytes the kernel takes for a space can be deleted", Args{Command: "DEL", ContainerID: "a", IfName: "càt", StdinData: []byte(conf)}, fine, ""},
-		{"a space of another script", Args{Command: "DEL", ContainerID: "a", IfName: "n\u2003", StdinData: []byte(conf)}, variable, "CNI_IFNAME"},
-		{"no JSON", Args{Command: "STATUS", StdinData: []byte(`{`)}, undecodable, ""},
-		{"nothing", Args{Command: "STATUS"}, undecodable, ""},
-		{"version is a number", Args{Command: "STATUS", StdinData: []byte(`{"cniVersion": 1}`)}, undecodable, "cniVersion"},
-		{"no name", Args{Command: "STATUS", StdinData: []byte(`{"cniVersion": "1.1.0"}`)}, key, "name"},
-		{"null", Args{Command: "STATUS", StdinData: []byte(`null`)}, key, "name"},
-		{"name with a slash", Args{Command: "STATUS", StdinData: []byte(`{"cniVersion": "1.1.0", "name": "a/b"}`)}, key, `"a/b"`},
-		{"name that begins with a hyphen", Args{Command: "STATUS", StdinData: []byte(`{"cniVersion": "1.1.0", "name": "-a"}`)}, key, `"-a"`},
-		{"name that is no ASCII", Args{Command: "STATUS", StdinData: []byte(`{"cniVersion": "1.1.0", "name": "ä"}`)}, key, `"ä"`},
-		{"name of one letter", Args{Command: "STATUS", StdinData: []byte(`{"cniVersion": "1.1.0", "name": "a"}`)}, fine, ""},
-		{"name of everything", Args{Command: "STATUS", StdinData: []byte(`{"cniVersion": "1.1.0", "name": "0.A_z-"}`)}, fine, ""},
-		{"unknown version", Args{Command: "STATUS", StdinData: []byte(`{"cniVersion": "9.9.9", "name": "a"}`)}, cniVersion, `"9.9.9"`},
-		{"no version is 0.1.0", Args{Command: "GC", StdinData: []byte(`{"name": "a"}`)}, cniVersion, "GC"},
-		{"STATUS before its time", Args{Command: "STATUS", StdinData: []byte(`{"cniVersion": "1.0.0", "name": "a"}`)}, cniVersion, "STATUS"},
-		{"GC before its time", Args{Command: "GC", StdinData: []byte(`{"cniVersion": "1.0.0", "name": "a"}`)}, cniVersion, "GC"},
-		{"CHECK before its time", Args{Command: "CHECK", ContainerID: "a", IfName: "n", StdinData: []byte(`{"cniVersion": "0.3.1", "name": "a"}`)}, cniVersion, "CHECK"},
-		{"CHECK in time", Args{Command: "CHECK", ContainerID: "a", IfName: "n", StdinData: []byte(`{"cniVersion": "0.4.0", "name": "a"}`)}, fine, ""},
+		{"ADD", attachment("ADD", "0a", "net1"), valid, ""},
+		{"GC ignores container ID and interface name", attachment("GC", "/", "/"), valid, ""},
+		{"container ID with a slash", attachment("ADD", "a/b", "net1"), variable, `CNI_CONTAINERID="a/b"`},
+		{"container ID that begins with a dot", attachment("DEL", ".a", "net1"), variable, "CNI_CONTAINERID"},
+		{"container ID with a line break", attachment("DEL", "a\n", "net1"), variable, "CNI_CONTAINERID"},
+		{"interface name with a space", attachment("CHECK", "a", "net 1"), variable, `CNI_IFNAME="net 1"`},
+		{"interface name too long", attachment("DEL", "a", strings.Repeat("n", 16)), variable, "15 bytes"},
+		{"DEL with a pattern, which ADD rejects", attachment("DEL", "a", "tap%d"), valid, ""},
+		{"DEL with a letter that contains the byte 0xa0, which ADD rejects", attachment("DEL", "a", "càt"), valid, ""},
+		{"interface name with a Unicode space", attachment("DEL", "a", "n\u2003"), variable, "CNI_IFNAME"},
+		{"not JSON", network("STATUS", `{`), undecodable, ""},
+		{"empty stdin", network("STATUS", ""), undecodable, ""},
+		{"version is a number", network("STATUS", `{"cniVersion": 1}`), undecodable, "cniVersion"},
+		{"name missing", network("STATUS", `{"cniVersion": "1.1.0"}`), key, "name"},
+		{"null", network("STATUS", `null`), key, "name"},
+		{"name with a slash", network("STATUS", `{"cniVersion": "1.1.0", "name": "a/b"}`), key, `"a/b"`},
+		{"name that begins with a hyphen", network("STATUS", `{"cniVersion": "1.1.0", "name": "-a"}`), key, `"-a"`},
+		{"name that is not ASCII", network("STATUS", `{"cniVersion": "1.1.0", "name": "ä"}`), key, `"ä"`},
+		{"name of one letter", network("STATUS", `{"cniVersion": "1.1.0", "name": "a"}`), valid, ""},
+		{"name with all kinds of characters", network("STATUS", `{"cniVersion": "1.1.0", "name": "0.A_z-"}`), valid, ""},
+		{"unknown version", network("STATUS", `{"cniVersion": "9.9.9", "name": "a"}`), cniVersion, `"9.9.9"`},
+		{"missing version means 0.1.0", network("GC", `{"name": "a"}`), cniVersion, "GC"},
+		{"STATUS before 1.1.0", network("STATUS", `{"cniVersion": "1.0.0", "name": "a"}`), cniVersion, "STATUS"},
+		{"GC before 1.1.0", network("GC", `{"cniVersion": "1.0.0", "name": "a"}`), cniVersion, "GC"},
+		{"CHECK before 0.4.0", oldCheck, cniVersion, "CHECK"},
+		{"CHECK of 0.4.0", firstCheck, valid, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			err := tt.args.Validate()
-			got := fine
+			got := valid
 			switch {
 			case errors.As(err, new(*VarError)):
 				got = variable
@@ -63,20 +71,20 @@ func TestValidate(t *testing.T) {
 			case errors.Is(err, ErrUndecodable):
 				got = undecodable
 			}
-			if got != tt.want || got == fine && err != nil || err != nil && !strings.Contains(err.Error(), tt.text) {
+			if got != tt.want || got == valid && err != nil || err != nil && !strings.Contains(err.Error(), tt.text) {
 				t.Errorf("Validate\nwant an error of kind %d: …%s…\ngot  kind %d: %v", tt.want, tt.text, got, err)
 			}
 		})
 	}
 }
 
-func TestCNIVersionToSpeak(t *testing.T) {
+func TestCNIVersion(t *testing.T) {
 	tests := []struct{ name, conf, want string }{
-		{"that of the configuration", `{"cniVersion": "0.3.1"}`, "0.3.1"},
-		{"none means the first", `{}`, "0.1.0"},
+		{"supported", `{"cniVersion": "0.3.1"}`, "0.3.1"},
+		{"missing", `{}`, "0.1.0"},
 		{"unknown", `{"cniVersion": "9.9.9"}`, "1.1.0"},
 		{"undecodable", `{`, "1.1.0"},
-		{"not read so far", ``, "1.1.0"},
+		{"stdin not read", ``, "1.1.0"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

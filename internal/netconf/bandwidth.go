@@ -7,126 +7,136 @@ import (
 	"fmt"
 )
 
-// Bandwidth limits what passes the tap, as the CNI conventions have it ("bandwidth").
+// Bandwidth holds the rate limits of a tap (CNI conventions, "bandwidth").
 type Bandwidth struct {
-	Ingress Limit // towards the guest
-	Egress  Limit // from the guest
+	Ingress Limit // traffic to the guest
+	Egress  Limit // traffic from the guest
 }
 
-// Limit is that of one direction; the zero value is none.
+// Limit is the rate limit of one direction. The zero value means no limit.
 type Limit struct {
 	Rate  uint64 // bits per second
-	Burst uint64 // bits that may pass at once
+	Burst uint64 // bits that may be sent at once
 }
 
 const (
 	minRate = 8                     // bits per second: tc counts in bytes
-	maxRate = 1_000_000_000_000_000 // bits per second: 1P, a kubelet's own limit
-	// minBurst, in bits, lets a segmentation offload frame pass: 64 KiB, and the
-	// headers that each of its segments counts (Linux 6.12, net/core/dev.c,
-	// qdisc_pkt_len_init). A smaller bucket would never hold such a frame.
+	maxRate = 1_000_000_000_000_000 // bits per second: 1P, the maximum of kubelet
+	// minBurst, in bits, is enough for a segmentation offload frame: 64 KiB and the headers that the
+	// kernel counts for each of its segments (Linux 6.12, net/core/dev.c, qdisc_pkt_len_init). A frame
+	// of that size never fits into a smaller bucket.
 	minBurst = 8 * 80_000
-	// maxBurst, in bits, is what fits into 32 bits of bytes. Where the user names no
-	// burst, containerd sends 2^32-1 bits, and CRI-O sends this.
+	// maxBurst, in bits, is the largest burst whose number of bytes fits into 32 bits. If the user sets
+	// no burst, containerd passes 2^32-1 bits, and CRI-O passes maxBurst.
 	maxBurst = 8*(1<<32-1) - 1
 )
 
-// bandwidth takes for each direction the runtime's capability, and else the key of
-// the same name: who asks for a limit of one direction does not lift the other.
-func (in *stdin) bandwidth() (Bandwidth, error) {
-	var runtime struct {
-		Bandwidth json.RawMessage `json:"bandwidth"`
-	}
-	if err := decode("runtimeConfig", in.RuntimeConfig, &runtime, "an object"); err != nil {
-		return Bandwidth{}, err
-	}
-	asked, err := bandwidthOf("runtimeConfig.bandwidth", runtime.Bandwidth)
+// bandwidth returns the limits of both directions. For each direction, runtimeConfig.bandwidth overrides
+// the key bandwidth: a runtime that limits one direction does not remove the limit of the other.
+func (in *input) bandwidth() (Bandwidth, error) {
+	runtime, err := in.runtimeConfig()
 	if err != nil {
 		return Bandwidth{}, err
 	}
-	b, err := bandwidthOf("bandwidth", in.Bandwidth)
+	fromRuntime, err := decodeBandwidth("runtimeConfig.bandwidth", runtime.Bandwidth)
 	if err != nil {
 		return Bandwidth{}, err
 	}
-	if err := in.knownLimits(); err != nil {
+	b, err := decodeBandwidth("bandwidth", in.Bandwidth)
+	if err != nil {
 		return Bandwidth{}, err
 	}
-	if asked.Ingress != (Limit{}) {
-		b.Ingress = asked.Ingress
+	if err := in.checkBandwidthKeys(); err != nil {
+		return Bandwidth{}, err
 	}
-	if asked.Egress != (Limit{}) {
-		b.Egress = asked.Egress
+	if fromRuntime.Ingress != (Limit{}) {
+		b.Ingress = fromRuntime.Ingress
+	}
+	if fromRuntime.Egress != (Limit{}) {
+		b.Egress = fromRuntime.Egress
 	}
 	return b, nil
 }
 
-const limitsAllowed = "an object of ingressRate, ingressBurst, egressRate and egressBurst"
+const bandwidthAllowed = "an object with ingressRate, ingressBurst, egressRate and egressBurst"
 
-// limits are the keys of a bandwidth.
-type limits struct {
+// rawBandwidth holds the keys of a bandwidth object as JSON text.
+type rawBandwidth struct {
 	IngressRate  json.RawMessage `json:"ingressRate"`
 	IngressBurst json.RawMessage `json:"ingressBurst"`
 	EgressRate   json.RawMessage `json:"egressRate"`
 	EgressBurst  json.RawMessage `json:"egressBurst"`
 }
 
-// knownLimits refuses a misspelt key, and so a limit that would not be there. (A
-// runtime's own object may have keys of later conventions.)
-func (in *stdin) knownLimits() error {
-	if absent(in.Bandwidth) {
+// checkBandwidthKeys rejects unknown keys in bandwidth: a misspelt key would leave a direction without
+// limit. Unknown keys in runtimeConfig.bandwidth are accepted: later conventions may add some.
+func (raw *rawConfig) checkBandwidthKeys() error {
+	if absent(raw.Bandwidth) {
 		return nil
 	}
-	decoder := json.NewDecoder(bytes.NewReader(in.Bandwidth))
+	decoder := json.NewDecoder(bytes.NewReader(raw.Bandwidth))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&limits{}); err != nil {
-		return &KeyError{Key: "bandwidth", Value: clip(in.Bandwidth), Allowed: limitsAllowed, Err: err}
+	if err := decoder.Decode(&rawBandwidth{}); err != nil {
+		return &KeyError{Key: "bandwidth", Value: truncate(raw.Bandwidth), Allowed: bandwidthAllowed, Err: err}
 	}
 	return nil
 }
 
-func bandwidthOf(key string, raw json.RawMessage) (Bandwidth, error) {
+// decodeBandwidth decodes a bandwidth object; key is its path.
+func decodeBandwidth(key string, raw json.RawMessage) (Bandwidth, error) {
 	var b Bandwidth
-	var fields limits
-	if err := decode(key, raw, &fields, limitsAllowed); err != nil {
+	var fields rawBandwidth
+	if err := decode(key, raw, &fields, bandwidthAllowed); err != nil {
 		return b, err
 	}
 	var err error
-	if b.Ingress, err = limit(key+".ingress", fields.IngressRate, fields.IngressBurst); err != nil {
+	if b.Ingress, err = decodeLimit(key+".ingress", fields.IngressRate, fields.IngressBurst); err != nil {
 		return b, err
 	}
-	b.Egress, err = limit(key+".egress", fields.EgressRate, fields.EgressBurst)
+	b.Egress, err = decodeLimit(key+".egress", fields.EgressRate, fields.EgressBurst)
 	return b, err
 }
 
-func limit(direction string, rate, burst json.RawMessage) (Limit, error) {
-	rates := fmt.Sprintf("an integer of bits per second, from %d to %d", minRate, int64(maxRate))
-	bursts := fmt.Sprintf("an integer of bits, from %d (a frame of 64 KiB with the headers of its segments) to %d", minBurst, int64(maxBurst))
-	perSecond, err := integer(direction+"Rate", rate, 0, maxRate, rates)
+// decodeLimit decodes and validates the rate and burst of one direction.
+func decodeLimit(direction string, rate, burst json.RawMessage) (Limit, error) {
+	rates := fmt.Sprintf("an integer in bits per second, from %d to %d", minRate, int64(maxRate))
+	bursts := fmt.Sprintf("an integer in bits, from %d (a frame of 64 KiB with the headers of its segments) to %d",
+		minBurst, int64(maxBurst))
+	perSecond, err := decodeInteger(direction+"Rate", rate, 0, maxRate, rates)
 	if err != nil {
 		return Limit{}, err
 	}
-	bits, err := integer(direction+"Burst", burst, 0, maxBurst, bursts)
+	bits, err := decodeInteger(direction+"Burst", burst, 0, maxBurst, bursts)
 	switch {
 	case err != nil:
 		return Limit{}, err
 	case perSecond == 0 && bits == 0:
 		return Limit{}, nil
 	case perSecond == 0:
-		return Limit{}, &KeyError{Key: direction + "Rate", Value: written(rate), Allowed: "both or neither: " + rates, Err: errors.New("a burst needs a rate")}
+		return Limit{}, &KeyError{
+			Key: direction + "Rate", Value: rawValue(rate), Allowed: "rate and burst together; the rate is " + rates,
+			Err: errors.New("a burst needs a rate"),
+		}
 	case perSecond < minRate:
-		return Limit{}, &KeyError{Key: direction + "Rate", Value: written(rate), Allowed: rates}
+		return Limit{}, &KeyError{Key: direction + "Rate", Value: rawValue(rate), Allowed: rates}
 	case bits == 0:
-		return Limit{}, &KeyError{Key: direction + "Burst", Value: written(burst), Allowed: "both or neither: " + bursts, Err: errors.New("a rate needs a burst")}
+		return Limit{}, &KeyError{
+			Key: direction + "Burst", Value: rawValue(burst), Allowed: "rate and burst together; the burst is " + bursts,
+			Err: errors.New("a rate needs a burst"),
+		}
 	case bits < minBurst:
-		return Limit{}, &KeyError{Key: direction + "Burst", Value: written(burst), Allowed: bursts, Err: errors.New("too small for a frame of the guest's segmentation offload")}
+		return Limit{}, &KeyError{
+			Key: direction + "Burst", Value: rawValue(burst), Allowed: bursts,
+			Err: errors.New("too small for a segmentation offload frame of the guest"),
+		}
 	}
 	return Limit{Rate: uint64(perSecond), Burst: uint64(bits)}, nil
 }
 
-// written is a number as it was written, if it was.
-func written(raw json.RawMessage) string {
+// rawValue returns the JSON text of a value for an error, or "none" if the key is absent.
+func rawValue(raw json.RawMessage) string {
 	if absent(raw) {
 		return "none"
 	}
-	return clip(raw)
+	return truncate(raw)
 }

@@ -7,16 +7,17 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 )
 
-// Inventory is all attachments of one network that a runtime knows of.
-type Inventory struct {
-	network string // as in aliases
-	known   map[string]bool
+// ValidAttachments is the set of attachments of one network that the runtime passes to GC (CNI
+// specification 1.1, "cni.dev/valid-attachments").
+type ValidAttachments struct {
+	network string          // as it appears in aliases
+	valid   map[string]bool // by container ID and interface name, as they appear in aliases
 }
 
-// ParseGC reads only what GC acts on: a configuration that ADD would refuse today
-// may have garbage from yesterday.
-func ParseGC(args *Args) (*Config, *Inventory, error) {
-	in, conf, err := identify(args)
+// ParseGC parses only the keys that GC needs, so that GC also works with a configuration that
+// ADD rejects: its stale devices may date from an earlier version of the configuration.
+func ParseGC(args *Args) (*Config, *ValidAttachments, error) {
+	in, conf, err := parseIdentity(args)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -26,52 +27,57 @@ func ParseGC(args *Args) (*Config, *Inventory, error) {
 	if conf.IPAM, err = in.ipamType(); err != nil {
 		return nil, nil, err
 	}
-	inventory, err := in.inventory()
+	valid, err := in.validAttachments()
 	if err != nil {
 		return nil, nil, err
 	}
-	return conf, inventory, nil
+	return conf, valid, nil
 }
 
-func (in *stdin) inventory() (*Inventory, error) {
-	const key, allowed = "cni.dev/valid-attachments", "a list of objects with containerID and ifname; [] or null means that none is valid, and all taps of the network go"
-	raw := in.ValidAttachments
-	if raw == nil {
-		raw = in.Attachments
+func (raw *rawConfig) validAttachments() (*ValidAttachments, error) {
+	const key = "cni.dev/valid-attachments"
+	const allowed = "a list of objects with containerID and ifname; " +
+		"[] or null means that no attachment is valid, and removes all taps of the network"
+	value := raw.ValidAttachments
+	if value == nil {
+		value = raw.Attachments
 	}
-	if raw == nil { // not even null: nobody said that all attachments are garbage
-		return nil, &KeyError{Key: key, Value: "none", Allowed: allowed, Err: errors.New("GC does not know what to keep")}
+	if value == nil { // an absent key is not an empty list: treating it as one would delete every tap
+		return nil, &KeyError{
+			Key: key, Value: "none", Allowed: allowed, Err: errors.New("GC does not know which attachments to keep"),
+		}
 	}
 	var list []types.GCAttachment
-	if err := decode(key, raw, &list, allowed); err != nil {
+	if err := decode(key, value, &list, allowed); err != nil {
 		return nil, err
 	}
-	inventory := &Inventory{network: aliasField(in.Name), known: make(map[string]bool, len(list))}
+	attachments := &ValidAttachments{network: aliasField(raw.Name), valid: make(map[string]bool, len(list))}
 	for _, a := range list {
 		if a.ContainerID == "" || a.IfName == "" {
-			return nil, &KeyError{Key: key, Value: clip(raw), Allowed: allowed, Err: errors.New("an entry names no attachment")}
+			return nil, &KeyError{
+				Key: key, Value: truncate(value), Allowed: allowed, Err: errors.New("an entry has no containerID or no ifname"),
+			}
 		}
-		inventory.known[attachmentFields(a.ContainerID, a.IfName)] = true
+		attachments.valid[attachmentFields(a.ContainerID, a.IfName)] = true
 	}
-	return inventory, nil
+	return attachments, nil
 }
 
-// Stale says whether an alias is that of a tap of this network whose attachment
-// nobody knows of.
-func (i *Inventory) Stale(alias string) bool {
+// Stale reports whether alias belongs to a tap of this network whose attachment is not valid.
+func (v *ValidAttachments) Stale(alias string) bool {
 	network, attachment, ok := splitAlias(alias)
-	return ok && network == i.network && !i.known[attachment]
+	return ok && network == v.network && !v.valid[attachment]
 }
 
-// StaleHook says whether a filter of that name is one of this network's on an interface
-// that an attachment took over of which nobody knows.
-func (i *Inventory) StaleHook(name string) bool { return IsHookName(name) && i.Stale(name) }
+// StaleHook reports whether name is the name of a filter that an attachment of this network
+// installed on its interface for redirect, and that attachment is not valid.
+func (v *ValidAttachments) StaleHook(name string) bool { return IsHookName(name) && v.Stale(name) }
 
-// Egress says whether the device of that name and alias is one that limits what
-// a guest of this network sends. One that was just born has no alias.
-func (i *Inventory) Egress(name, alias string) bool {
-	if !isEgressOf(i.network, name) {
+// IsEgress reports whether a device with this name and alias is an egress device of this network.
+// A device without an alias is recognized by its name: ADD sets the alias after creating it.
+func (v *ValidAttachments) IsEgress(name, alias string) bool {
+	if !isEgressOf(v.network, name) {
 		return false
 	}
-	return alias == "" || strings.HasPrefix(alias, egressPrefix+"/"+i.network+"/")
+	return alias == "" || strings.HasPrefix(alias, egressPrefix+"/"+v.network+"/")
 }

@@ -11,58 +11,59 @@ import (
 
 // Limits of the kernel, Linux 6.12.
 const (
-	minMTU        = 68        // ETH_MIN_MTU, include/uapi/linux/if_ether.h: what IPv4 demands (RFC 791)
-	maxMTU        = 65521     // MAX_MTU of drivers/net/tun.c less the Ethernet header
-	maxTxQueueLen = 65536     // rings of tun are arrays of pointers per queue: more is refused late, with ENOMEM
+	minMTU        = 68        // ETH_MIN_MTU, include/uapi/linux/if_ether.h: the minimum for IPv4 (RFC 791)
+	maxMTU        = 65521     // MAX_MTU of drivers/net/tun.c minus the Ethernet header
+	maxTxQueueLen = 65536     // tun allocates an array of pointers per queue: a larger one fails late, with ENOMEM
 	maxID         = 1<<32 - 2 // (uid_t)-1 means "no user", include/linux/uidgid.h
 )
 
-// decode reads one key into value and leaves it alone where the key is absent.
+// decode decodes raw, the value of a key, into value. If the key is absent, value is unchanged.
 func decode(key string, raw json.RawMessage, value any, allowed string) error {
 	if absent(raw) {
 		return nil
 	}
 	if err := json.Unmarshal(raw, value); err != nil {
-		return &KeyError{Key: key, Value: clip(raw), Allowed: allowed}
+		return &KeyError{Key: key, Value: truncate(raw), Allowed: allowed}
 	}
 	return nil
 }
 
-// integer reads a key that is zero where absent.
-func integer(key string, raw json.RawMessage, low, high int64, allowed string) (int64, error) {
+// decodeInteger returns an integer from low to high, or 0 if the key is absent.
+func decodeInteger(key string, raw json.RawMessage, low, high int64, allowed string) (int64, error) {
 	var n int64
 	if err := decode(key, raw, &n, allowed); err != nil {
 		return 0, err
 	}
 	if n < low || n > high {
-		return 0, &KeyError{Key: key, Value: clip(raw), Allowed: allowed}
+		return 0, &KeyError{Key: key, Value: truncate(raw), Allowed: allowed}
 	}
 	return n, nil
 }
 
-func (in *stdin) mtu() (int, error) {
+func (raw *rawConfig) mtu() (int, error) {
 	allowed := fmt.Sprintf("an integer from %d to %d, or 0 for the kernel's default", minMTU, maxMTU)
-	n, err := integer("mtu", in.MTU, 0, maxMTU, allowed)
+	n, err := decodeInteger("mtu", raw.MTU, 0, maxMTU, allowed)
 	if err == nil && n != 0 && n < minMTU {
-		err = &KeyError{Key: "mtu", Value: clip(in.MTU), Allowed: allowed}
+		err = &KeyError{Key: "mtu", Value: truncate(raw.MTU), Allowed: allowed}
 	}
 	return int(n), err
 }
 
-func (in *stdin) txQueueLen() (int, error) {
-	if absent(in.TxQueueLen) {
+func (raw *rawConfig) txQueueLen() (int, error) {
+	if absent(raw.TxQueueLen) {
 		return 0, nil
 	}
-	n, err := integer("txQueueLen", in.TxQueueLen, 1, maxTxQueueLen,
+	n, err := decodeInteger("txQueueLen", raw.TxQueueLen, 1, maxTxQueueLen,
 		fmt.Sprintf("an integer from 1 to %d; a tap with 0 drops every frame to the guest", maxTxQueueLen))
 	return int(n), err
 }
 
-func id(key string, raw json.RawMessage) (*uint32, error) {
+// decodeID returns a user or group ID, or nil if the key is absent.
+func decodeID(key string, raw json.RawMessage) (*uint32, error) {
 	if absent(raw) {
 		return nil, nil
 	}
-	n, err := integer(key, raw, 0, maxID, fmt.Sprintf("a numeric ID from 0 to %d", int64(maxID)))
+	n, err := decodeInteger(key, raw, 0, maxID, fmt.Sprintf("a numeric ID from 0 to %d", int64(maxID)))
 	if err != nil {
 		return nil, err
 	}
@@ -70,88 +71,90 @@ func id(key string, raw json.RawMessage) (*uint32, error) {
 	return &id, nil
 }
 
-func (in *stdin) label() (string, error) {
+func (raw *rawConfig) label() (string, error) {
 	const allowed = "an SELinux context such as system_u:system_r:container_t:s0"
 	var label string
-	if err := decode("selinuxContext", in.SELinuxContext, &label, allowed); err != nil {
+	if err := decode("selinuxContext", raw.SELinuxContext, &label, allowed); err != nil {
 		return "", err
 	}
-	// The kernel takes a newline at the beginning for "clear the label", and a NUL for the end.
+	// A newline at the beginning makes the kernel clear the label, and a NUL ends it.
 	if strings.ContainsAny(label, "\x00\n") {
-		return "", &KeyError{Key: "selinuxContext", Value: clip(in.SELinuxContext), Allowed: allowed}
+		return "", &KeyError{Key: "selinuxContext", Value: truncate(raw.SELinuxContext), Allowed: allowed}
 	}
 	return label, nil
 }
 
-func (in *stdin) bridge() (string, error) {
+func (raw *rawConfig) bridge() (string, error) {
 	const allowed = "the name of a bridge in the container's namespace"
 	var name string
-	if err := decode("bridge", in.Bridge, &name, allowed); err != nil || name == "" {
+	if err := decode("bridge", raw.Bridge, &name, allowed); err != nil || name == "" {
 		return "", err
 	}
 	if err := checkInterfaceName(name); err != nil {
-		return "", &KeyError{Key: "bridge", Value: clip(in.Bridge), Allowed: allowed, Err: err}
+		return "", &KeyError{Key: "bridge", Value: truncate(raw.Bridge), Allowed: allowed, Err: err}
 	}
 	return name, nil
 }
 
-// isolated needs the port that it is about.
-func (in *stdin) isolated(bridge string) (bool, error) {
+// isolated returns the key isolated, which requires the key bridge.
+func (raw *rawConfig) isolated(bridge string) (bool, error) {
 	isolated := false
-	if err := decode("isolated", in.Isolated, &isolated, "true or false"); err != nil {
+	if err := decode("isolated", raw.Isolated, &isolated, "true or false"); err != nil {
 		return false, err
 	}
 	if isolated && bridge == "" {
-		return false, needsBridge("isolated", in.Isolated)
+		return false, needsBridgeError("isolated", raw.Isolated)
 	}
 	return isolated, nil
 }
 
-// promisc has two names for one flag, those of the bridge and of the tuning plugin.
-func (in *stdin) promisc() (bool, error) {
-	var bridges, tunings *bool
-	if err := decode("promiscMode", in.PromiscMode, &bridges, "true or false"); err != nil {
+// promisc returns promiscMode or promisc: the bridge plugin and the tuning plugin use different names for
+// the same flag.
+func (raw *rawConfig) promisc() (bool, error) {
+	var bridgeKey, tuningKey *bool
+	if err := decode("promiscMode", raw.PromiscMode, &bridgeKey, "true or false"); err != nil {
 		return false, err
 	}
-	if err := decode("promisc", in.Promisc, &tunings, "true or false"); err != nil {
+	if err := decode("promisc", raw.Promisc, &tuningKey, "true or false"); err != nil {
 		return false, err
 	}
 	switch {
-	case bridges == nil && tunings == nil:
+	case bridgeKey == nil && tuningKey == nil:
 		return false, nil
-	case bridges == nil:
-		return *tunings, nil
-	case tunings != nil && *tunings != *bridges:
+	case bridgeKey == nil:
+		return *tuningKey, nil
+	case tuningKey != nil && *tuningKey != *bridgeKey:
 		return false, &KeyError{
-			Key: "promisc", Value: clip(in.Promisc), Allowed: "one of the two",
+			Key: "promisc", Value: truncate(raw.Promisc), Allowed: "one of promiscMode and promisc, or the same value for both",
 			Err: errors.New("contradicts promiscMode, which is the same setting"),
 		}
 	}
-	return *bridges, nil
+	return *bridgeKey, nil
 }
 
-// netnsDirs is a tenant's word: the paths must say where they lead.
-func (in *stdin) netnsDirs() ([]string, error) {
-	const allowed = "a list of absolute paths without ., .., // and a / at the end, such as /run/docker/netns"
+// netnsDirs returns the key netnsDirs. It may come from an untrusted tenant, so only clean absolute paths are
+// accepted: the path itself shows which directory it names.
+func (raw *rawConfig) netnsDirs() ([]string, error) {
+	const allowed = "a list of absolute paths without ., .., // or a trailing /, such as /run/docker/netns"
 	var dirs []string
-	if err := decode("netnsDirs", in.NetnsDirs, &dirs, allowed); err != nil {
+	if err := decode("netnsDirs", raw.NetnsDirs, &dirs, allowed); err != nil {
 		return nil, err
 	}
 	for _, dir := range dirs {
 		if !path.IsAbs(dir) || path.Clean(dir) != dir || strings.ContainsRune(dir, 0) {
-			return nil, &KeyError{Key: "netnsDirs", Value: clip([]byte(strconv.Quote(dir))), Allowed: allowed}
+			return nil, &KeyError{Key: "netnsDirs", Value: truncate([]byte(strconv.Quote(dir))), Allowed: allowed}
 		}
 	}
 	return dirs, nil
 }
 
-// ipamType reads the type only: the rest of the object is the IPAM plugin's.
-func (in *stdin) ipamType() (string, error) {
+// ipamType returns ipam.type. The other keys of ipam belong to the IPAM plugin.
+func (raw *rawConfig) ipamType() (string, error) {
 	const allowed = `an object whose "type" is the file name of a plugin in CNI_PATH`
 	var ipam struct {
 		Type json.RawMessage `json:"type"`
 	}
-	if err := decode("ipam", in.IPAM, &ipam, allowed); err != nil {
+	if err := decode("ipam", raw.IPAM, &ipam, allowed); err != nil {
 		return "", err
 	}
 	var name string
@@ -159,21 +162,20 @@ func (in *stdin) ipamType() (string, error) {
 		return "", err
 	}
 	if name == "." || name == ".." || strings.ContainsAny(name, "/\x00") {
-		return "", &KeyError{Key: "ipam.type", Value: clip(ipam.Type), Allowed: "the bare file name of a plugin in CNI_PATH"}
+		return "", &KeyError{Key: "ipam.type", Value: truncate(ipam.Type), Allowed: "the bare file name of a plugin in CNI_PATH"}
 	}
 	return name, nil
 }
 
-// assignable refuses addresses that the runtime asks for where nobody assigns any
-// (CNI conventions, "ips": to be requested of plugins that can).
-func (in *stdin) assignable(ipam string) error {
+// checkRequestedIPs rejects addresses requested by the runtime if the network has no IPAM
+// plugin to assign them (CNI conventions, "ips": a runtime requests them only from plugins
+// that support it).
+func (in *input) checkRequestedIPs(ipam string) error {
 	if ipam != "" {
-		return nil // it reads them
+		return nil // the IPAM plugin reads them
 	}
-	var runtime struct {
-		IPs json.RawMessage `json:"ips"`
-	}
-	if err := decode("runtimeConfig", in.RuntimeConfig, &runtime, "an object"); err != nil {
+	runtime, err := in.runtimeConfig()
+	if err != nil {
 		return err
 	}
 	var ips []json.RawMessage
@@ -182,8 +184,8 @@ func (in *stdin) assignable(ipam string) error {
 	}
 	if len(ips) > 0 {
 		return &KeyError{
-			Key: "runtimeConfig.ips", Value: clip(runtime.IPs), Allowed: "addresses for a network with ipam",
-			Err: errors.New("the network has no IPAM plugin that could assign them"),
+			Key: "runtimeConfig.ips", Value: truncate(runtime.IPs), Allowed: "addresses only for a network with ipam",
+			Err: errors.New("the network has no IPAM plugin to assign them"),
 		}
 	}
 	return nil

@@ -11,7 +11,7 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 )
 
-func TestParseKeyTaken(t *testing.T) {
+func TestParseKey(t *testing.T) {
 	tests := []struct {
 		name, members string
 		want          Tap
@@ -60,8 +60,8 @@ func TestParseKeyTaken(t *testing.T) {
 		{"promisc null", `"promisc": null`, Tap{}},
 		{"promiscMode and promisc true", `"promiscMode": true, "promisc": true`, Tap{Promisc: true}},
 		{"promiscMode and promisc false", `"promiscMode": false, "promisc": false`, Tap{}},
-		{"promiscMode null contradicts nothing", `"promiscMode": null, "promisc": true`, Tap{Promisc: true}},
-		{"promisc null contradicts nothing", `"promiscMode": true, "promisc": null`, Tap{Promisc: true}},
+		{"promiscMode null, promisc true", `"promiscMode": null, "promisc": true`, Tap{Promisc: true}},
+		{"promiscMode true, promisc null", `"promiscMode": true, "promisc": null`, Tap{Promisc: true}},
 
 		{"allmulti true", `"allmulti": true`, Tap{AllMulti: true}},
 		{"allmulti false", `"allmulti": false`, Tap{}},
@@ -90,40 +90,40 @@ func TestParseKeyRefused(t *testing.T) {
 		{"multiQueue string", "multiQueue", `"true"`, "true or false"},
 		{"multiQueue number", "multiQueue", `1`, "true or false"},
 
-		{"mtu below the smallest", "mtu", `67`, "68 to 65521"},
-		{"mtu above the largest", "mtu", `65522`, "68 to 65521"},
+		{"mtu below the minimum", "mtu", `67`, "68 to 65521"},
+		{"mtu above the maximum", "mtu", `65522`, "68 to 65521"},
 		{"mtu negative", "mtu", `-1`, "68 to 65521"},
 		{"mtu 1", "mtu", `1`, "or 0"},
 		{"mtu fraction", "mtu", `1500.5`, "68 to 65521"},
 		{"mtu string", "mtu", `"1500"`, "68 to 65521"},
-		{"mtu beyond 64 bits", "mtu", `99999999999999999999`, "68 to 65521"},
-		{"mtu that would wrap at 32 bits", "mtu", `4294968796`, "68 to 65521"},
+		{"mtu does not fit 64 bits", "mtu", `99999999999999999999`, "68 to 65521"},
+		{"mtu that wraps to a valid one at 32 bits", "mtu", `4294968796`, "68 to 65521"},
 		{"mtu bool", "mtu", `true`, "68 to 65521"},
 		{"mtu array", "mtu", `[1500]`, "68 to 65521"},
 
 		{"txQueueLen 0", "txQueueLen", `0`, "1 to 65536"},
-		{"txQueueLen above the largest", "txQueueLen", `65537`, "1 to 65536"},
+		{"txQueueLen above the maximum", "txQueueLen", `65537`, "1 to 65536"},
 		{"txQueueLen negative", "txQueueLen", `-1`, "1 to 65536"},
 		{"txQueueLen string", "txQueueLen", `"1000"`, "1 to 65536"},
 		{"txQueueLen fraction", "txQueueLen", `0.5`, "1 to 65536"},
 
-		{"owner nobody at all", "owner", `4294967295`, id},
+		{"owner (uid_t)-1", "owner", `4294967295`, id},
 		{"owner negative", "owner", `-1`, id},
 		{"owner string", "owner", `"1000"`, id},
 		{"owner name", "owner", `"qemu"`, id},
 		{"owner fraction", "owner", `0.1`, id},
-		{"owner that would wrap to root", "owner", `4294967296`, id},
-		{"group nobody at all", "group", `4294967295`, id},
+		{"owner that wraps to root", "owner", `4294967296`, id},
+		{"group (gid_t)-1", "group", `4294967295`, id},
 		{"group negative", "group", `-1`, id},
 		{"group string", "group", `"36"`, id},
-		{"group that would wrap to root", "group", `4294967296`, id},
+		{"group that wraps to root", "group", `4294967296`, id},
 
 		{"selinuxContext number", "selinuxContext", `5`, "SELinux context"},
 		{"selinuxContext object", "selinuxContext", `{}`, "SELinux context"},
 		{"selinuxContext with NUL", "selinuxContext", `"u:r:t:s0\u0000"`, "SELinux context"},
-		{"selinuxContext of a newline, which would clear the label", "selinuxContext", `"\n"`, "SELinux context"},
-		{"selinuxContext with a newline first", "selinuxContext", `"\nu:r:t:s0"`, "SELinux context"},
-		{"selinuxContext with a newline last", "selinuxContext", `"u:r:t:s0\n"`, "SELinux context"},
+		{"selinuxContext newline, which clears the label", "selinuxContext", `"\n"`, "SELinux context"},
+		{"selinuxContext with a leading newline", "selinuxContext", `"\nu:r:t:s0"`, "SELinux context"},
+		{"selinuxContext with a trailing newline", "selinuxContext", `"u:r:t:s0\n"`, "SELinux context"},
 
 		{"bridge number", "bridge", `0`, "name of a bridge"},
 		{"bridge object", "bridge", `{"name": "br0"}`, "name of a bridge"},
@@ -169,7 +169,7 @@ func TestParseKeyRefused(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			conf, err := Parse(callOf(vmsWith(`"` + tt.key + `": ` + tt.value)))
 			if conf != nil {
-				t.Errorf("Config beside an error\nwant nil\ngot  %+v", conf)
+				t.Errorf("Config returned with an error\nwant nil\ngot  %+v", conf)
 			}
 			wantKeyError(t, err, tt.key, tt.value, tt.allowed)
 		})
@@ -179,22 +179,27 @@ func TestParseKeyRefused(t *testing.T) {
 func TestParseNestedKeyRefused(t *testing.T) {
 	tests := []struct{ name, members, key, value, allowed string }{
 		{"ipam.type number", `"ipam": {"type": 5}`, "ipam.type", `5`, "file name of a plugin"},
-		{"ipam.type path", `"ipam": {"type": "/opt/cni/bin/host-local"}`, "ipam.type", `"/opt/cni/bin/host-local"`, "bare file name"},
-		{"ipam.type below", `"ipam": {"type": "ipam/host-local"}`, "ipam.type", `"ipam/host-local"`, "bare file name"},
-		{"ipam.type above", `"ipam": {"type": "../host-local"}`, "ipam.type", `"../host-local"`, "bare file name"},
-		{"ipam.type the folder itself", `"ipam": {"type": "."}`, "ipam.type", `"."`, "bare file name"},
-		{"ipam.type the folder above", `"ipam": {"type": ".."}`, "ipam.type", `".."`, "bare file name"},
+		{"ipam.type path", `"ipam": {"type": "/opt/cni/bin/host-local"}`, "ipam.type", `"/opt/cni/bin/host-local"`,
+			"bare file name"},
+		{"ipam.type in a subdirectory", `"ipam": {"type": "ipam/host-local"}`, "ipam.type", `"ipam/host-local"`,
+			"bare file name"},
+		{"ipam.type in a parent directory", `"ipam": {"type": "../host-local"}`, "ipam.type", `"../host-local"`,
+			"bare file name"},
+		{"ipam.type dot", `"ipam": {"type": "."}`, "ipam.type", `"."`, "bare file name"},
+		{"ipam.type dot dot", `"ipam": {"type": ".."}`, "ipam.type", `".."`, "bare file name"},
 		{"ipam.type with NUL", `"ipam": {"type": "a\u0000b"}`, "ipam.type", `"a\u0000b"`, "bare file name"},
 		{"args.cni string", `"args": {"cni": "x"}`, "args.cni", `"x"`, "an object"},
 		{"args.cni.mac number", `"args": {"cni": {"mac": 5}}`, "args.cni.mac", `5`, "unicast"},
 		{"runtimeConfig.mac number", `"runtimeConfig": {"mac": 5}`, "runtimeConfig.mac", `5`, "unicast"},
 		{"isolated with an empty bridge", `"bridge": "", "isolated": true`, "isolated", `true`, "together with bridge"},
 		{"isolated with a null bridge", `"bridge": null, "isolated": true`, "isolated", `true`, "together with bridge"},
-		{"isolated of a wrong type beside a bridge", `"bridge": "br0", "isolated": "yes"`, "isolated", `"yes"`, "true or false"},
-		{"promisc contradicts promiscMode", `"promiscMode": true, "promisc": false`, "promisc", `false`, "one of the two"},
-		{"promisc contradicts promiscMode the other way", `"promiscMode": false, "promisc": true`, "promisc", `true`, "one of the two"},
-		{"promisc of a wrong type beside promiscMode", `"promiscMode": true, "promisc": 1`, "promisc", `1`, "true or false"},
-		{"promiscMode of a wrong type beside promisc", `"promiscMode": 1, "promisc": true`, "promiscMode", `1`, "true or false"},
+		{"isolated with a wrong type, with a bridge", `"bridge": "br0", "isolated": "yes"`, "isolated", `"yes"`, "true or false"},
+		{"promisc contradicts promiscMode", `"promiscMode": true, "promisc": false`, "promisc", `false`,
+			"one of promiscMode and promisc"},
+		{"promiscMode false contradicts promisc", `"promiscMode": false, "promisc": true`, "promisc", `true`,
+			"one of promiscMode and promisc"},
+		{"promisc with a wrong type, with promiscMode", `"promiscMode": true, "promisc": 1`, "promisc", `1`, "true or false"},
+		{"promiscMode with a wrong type, with promisc", `"promiscMode": 1, "promisc": true`, "promiscMode", `1`, "true or false"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -213,8 +218,8 @@ func TestParseIPAMType(t *testing.T) {
 		{"empty type", `"ipam": {"type": ""}`, ""},
 		{"type", `"ipam": {"type": "host-local"}`, "host-local"},
 		{"hidden file", `"ipam": {"type": ".ipam"}`, ".ipam"},
-		{"three dots are a name", `"ipam": {"type": "..."}`, "..."},
-		{"the rest is the plugin's", `"ipam": {"type": "static", "addresses": 5}`, "static"},
+		{"three dots", `"ipam": {"type": "..."}`, "..."},
+		{"other keys are not decoded", `"ipam": {"type": "static", "addresses": 5}`, "static"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -230,7 +235,7 @@ func TestParseIPAMType(t *testing.T) {
 	}
 }
 
-// netnsDirs is for GC, and a mistake in it shows at ADD, where somebody looks.
+// ADD also validates netnsDirs, which only GC uses: an operator sees the error of an ADD.
 func TestParseNetnsDirs(t *testing.T) {
 	tests := []struct {
 		name, members string
@@ -240,9 +245,9 @@ func TestParseNetnsDirs(t *testing.T) {
 		{"null", `"netnsDirs": null`, nil},
 		{"empty", `"netnsDirs": []`, nil},
 		{"one", `"netnsDirs": ["/run/docker/netns"]`, []string{"/run/docker/netns"}},
-		{"two, in their order", `"netnsDirs": ["/b", "/a"]`, []string{"/b", "/a"}},
-		{"dots that lead nowhere else", `"netnsDirs": ["/.netns", "/a..b", "/..."]`, []string{"/.netns", "/a..b", "/..."}},
-		{"spaces are the path's own", `"netnsDirs": ["/my pods/netns "]`, []string{"/my pods/netns "}},
+		{"two, order kept", `"netnsDirs": ["/b", "/a"]`, []string{"/b", "/a"}},
+		{"dots within names", `"netnsDirs": ["/.netns", "/a..b", "/..."]`, []string{"/.netns", "/a..b", "/..."}},
+		{"spaces kept", `"netnsDirs": ["/my pods/netns "]`, []string{"/my pods/netns "}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -260,16 +265,16 @@ func TestParseNetnsDirs(t *testing.T) {
 func TestParseNetnsDirsRefused(t *testing.T) {
 	tests := []struct{ name, dir string }{
 		{"relative", "run/docker/netns"},
-		{"relative to here", "./netns"},
+		{"relative with dot", "./netns"},
 		{"dot", "."},
 		{"dot dot", ".."},
 		{"home", "~/netns"},
-		{"up and down again", "/a/../b"},
-		{"up at the end", "/a/.."},
-		{"above the root", "/.."},
-		{"here within", "/a/./b"},
-		{"slash at the end", "/a/"},
-		{"two slashes first", "//a"},
+		{"dot dot within", "/a/../b"},
+		{"dot dot at the end", "/a/.."},
+		{"parent of the root", "/.."},
+		{"dot within", "/a/./b"},
+		{"trailing slash", "/a/"},
+		{"two leading slashes", "//a"},
 		{"two slashes within", "/a//b"},
 		{"NUL", "/a\x00b"},
 		{"NUL at the end", "/a\x00"},
@@ -286,22 +291,22 @@ func TestParseNetnsDirsRefused(t *testing.T) {
 			t.Run(tt.name+"/"+place, func(t *testing.T) {
 				members := `"netnsDirs": ` + list
 				_, err := Parse(callOf(vmsWith(members)))
-				wantNetnsDirsRefused(t, "Parse", err)
-				conf, inventory, err := ParseGC(gcOf("vms", `[]`, members))
-				if conf != nil || inventory != nil {
-					t.Errorf("what GC would act on, beside an error\nwant nil\ngot  %+v, %+v", conf, inventory)
+				wantNetnsDirsError(t, "Parse", err)
+				conf, valid, err := ParseGC(gcOf("vms", `[]`, members))
+				if conf != nil || valid != nil {
+					t.Errorf("Config and ValidAttachments returned with an error\nwant nil\ngot  %+v, %+v", conf, valid)
 				}
-				wantNetnsDirsRefused(t, "ParseGC", err)
+				wantNetnsDirsError(t, "ParseGC", err)
 			})
 		}
 	}
 }
 
-func wantNetnsDirsRefused(t *testing.T, verb string, err error) {
+func wantNetnsDirsError(t *testing.T, verb string, err error) {
 	t.Helper()
 	var key *KeyError
 	if !errors.As(err, &key) || key.Key != "netnsDirs" || !strings.Contains(key.Allowed, "absolute paths") {
-		t.Errorf("error of %s\nwant a KeyError of netnsDirs\ngot  %v", verb, err)
+		t.Errorf("error of %s\nwant a KeyError for netnsDirs\ngot  %v", verb, err)
 	}
 }
 
@@ -325,7 +330,7 @@ func TestParseDNS(t *testing.T) {
 	}
 }
 
-func TestClip(t *testing.T) {
+func TestTruncate(t *testing.T) {
 	tests := []struct{ name, value, want string }{
 		{"short", "1500", "1500"},
 		{"at the limit", strings.Repeat("x", 80), strings.Repeat("x", 80)},
@@ -333,8 +338,8 @@ func TestClip(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := clip([]byte(tt.value)); got != tt.want {
-				t.Errorf("clip\nwant %s\ngot  %s", tt.want, got)
+			if got := truncate([]byte(tt.value)); got != tt.want {
+				t.Errorf("truncate\nwant %s\ngot  %s", tt.want, got)
 			}
 		})
 	}

@@ -7,80 +7,80 @@ import (
 	"net"
 )
 
-// mac takes the first of the four places that names one (CNI conventions,
-// "Dynamic Plugin specific fields"): the runtime's capability, args.cni,
-// CNI_ARGS, the configuration itself. All four are read, one address is judged.
-// Where the tap is not the interface that CNI_IFNAME names, args.cni and CNI_ARGS
-// do not speak of it.
-func (in *stdin) mac(args *Args, isInterface bool) (net.HardwareAddr, error) {
-	var runtime, cni struct {
-		MAC json.RawMessage `json:"mac"`
-	}
+// mac returns the MAC address from the first of four sources that has one (CNI conventions, "Dynamic
+// Plugin specific fields"): runtimeConfig, args.cni, CNI_ARGS, the key mac. It returns nil if none has
+// one. All four are decoded, but only the address that applies is validated. args.cni and CNI_ARGS are
+// about the interface CNI_IFNAME, so they do not apply if the tap is not that interface.
+func (in *input) mac(isInterface bool) (net.HardwareAddr, error) {
 	var keys struct {
 		CNI json.RawMessage `json:"cni"`
 	}
-	if err := decode("runtimeConfig", in.RuntimeConfig, &runtime, "an object"); err != nil {
+	var cni struct {
+		MAC json.RawMessage `json:"mac"`
+	}
+	runtime, err := in.runtimeConfig()
+	if err != nil {
 		return nil, err
 	}
-	if err := decode("args", in.Args, &keys, "an object"); err != nil {
+	if err := decode("args", in.rawConfig.Args, &keys, "an object"); err != nil {
 		return nil, err
 	}
 	if err := decode("args.cni", keys.CNI, &cni, "an object"); err != nil {
 		return nil, err
 	}
-	fromRuntime, err := text("runtimeConfig.mac", runtime.MAC)
+	fromRuntime, err := decodeMACString("runtimeConfig.mac", runtime.MAC)
 	if err != nil {
 		return nil, err
 	}
-	fromCNI, err := text("args.cni.mac", cni.MAC)
+	fromCNI, err := decodeMACString("args.cni.mac", cni.MAC)
 	if err != nil {
 		return nil, err
 	}
-	given, err := parseArgs(args)
+	cniArgs, err := in.cniArgs()
 	if err != nil {
 		return nil, err
 	}
-	fromArgs := string(given.MAC)
-	fromKey, err := text("mac", in.MAC)
+	fromArgs := string(cniArgs.MAC)
+	fromKey, err := decodeMACString("mac", in.MAC)
 	if err != nil {
 		return nil, err
 	}
 	switch {
 	case fromRuntime != "":
-		return macOfKey("runtimeConfig.mac", fromRuntime)
+		return parseKeyMAC("runtimeConfig.mac", fromRuntime)
 	case fromCNI != "" && isInterface:
-		return macOfKey("args.cni.mac", fromCNI)
+		return parseKeyMAC("args.cni.mac", fromCNI)
 	case fromArgs != "" && isInterface:
 		mac, err := parseMAC(fromArgs)
 		if err != nil {
-			return nil, &VarError{
-				Var: "CNI_ARGS", Value: clip([]byte(args.Args)), Err: fmt.Errorf("MAC %s: %w", fromArgs, err),
-				Advice: "allowed is " + macAllowed,
-			}
+			return nil, in.cniArgsError(fmt.Errorf("MAC %s: %w", fromArgs, err), "allowed: "+macAllowed)
 		}
 		return mac, nil
 	case fromKey != "":
-		return macOfKey("mac", fromKey)
+		return parseKeyMAC("mac", fromKey)
 	}
 	return nil, nil
 }
 
-func macOfKey(key, value string) (net.HardwareAddr, error) {
+// parseKeyMAC parses the MAC address in the value of a key.
+func parseKeyMAC(key, value string) (net.HardwareAddr, error) {
 	mac, err := parseMAC(value)
 	if err != nil {
-		return nil, &KeyError{Key: key, Value: clip([]byte(value)), Allowed: macAllowed, Err: err}
+		return nil, &KeyError{Key: key, Value: truncate([]byte(value)), Allowed: macAllowed, Err: err}
 	}
 	return mac, nil
 }
 
 const macAllowed = "a unicast 48-bit address such as 02:00:00:12:34:56"
 
-func text(key string, raw json.RawMessage) (string, error) {
+// decodeMACString decodes the value of a key with a MAC address, but does not parse the address.
+func decodeMACString(key string, raw json.RawMessage) (string, error) {
 	var s string
 	err := decode(key, raw, &s, macAllowed)
 	return s, err
 }
 
+// parseMAC parses a unicast 48-bit MAC address.
 func parseMAC(s string) (net.HardwareAddr, error) {
 	mac, err := net.ParseMAC(s)
 	if err != nil {
@@ -92,7 +92,7 @@ func parseMAC(s string) (net.HardwareAddr, error) {
 	case mac[0]&1 != 0:
 		return nil, errors.New("is a multicast address")
 	case mac.String() == "00:00:00:00:00:00":
-		return nil, errors.New("is no address")
+		return nil, errors.New("is the zero address")
 	}
 	return mac, nil
 }

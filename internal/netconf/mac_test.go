@@ -27,9 +27,12 @@ func TestParseMACPrecedence(t *testing.T) {
 		{"capability alone", []string{capability}, "", "02:00:00:00:00:01"},
 		{"args.cni alone", []string{argument}, "", "02:00:00:00:00:02"},
 		{"CNI_ARGS alone", nil, variable, "02:00:00:00:00:03"},
-		{"an empty place is passed over", []string{`"runtimeConfig": {"mac": ""}`, `"args": {"cni": {"mac": ""}}`, key}, "MAC=", "02:00:00:00:00:04"},
-		{"a null place is passed over", []string{`"runtimeConfig": {"mac": null}`, `"args": {"cni": null}`, key}, "", "02:00:00:00:00:04"},
-		{"an address that loses is not judged", []string{capability, `"mac": "random"`}, "MAC=random", "02:00:00:00:00:01"},
+		{"empty sources are skipped", []string{`"runtimeConfig": {"mac": ""}`, `"args": {"cni": {"mac": ""}}`, key}, "MAC=",
+			"02:00:00:00:00:04"},
+		{"null sources are skipped", []string{`"runtimeConfig": {"mac": null}`, `"args": {"cni": null}`, key}, "",
+			"02:00:00:00:00:04"},
+		{"an address that does not apply is not validated", []string{capability, `"mac": "random"`}, "MAC=random",
+			"02:00:00:00:00:01"},
 		{"other capabilities", []string{`"runtimeConfig": {"portMappings": [], "ips": []}`, key}, "", "02:00:00:00:00:04"},
 		{"other args", []string{`"args": {"example.org": {"mac": 5}, "cni": {"ips": []}}`, key}, "", "02:00:00:00:00:04"},
 	}
@@ -44,15 +47,15 @@ func TestParseMACPrecedence(t *testing.T) {
 	}
 }
 
-// args.cni and CNI_ARGS speak of the interface that the runtime asked for, and
-// in a chain another plugin made that: two interfaces of one address would be the outcome.
-func TestParseMACOfATapBesideTheInterface(t *testing.T) {
+// args.cni and CNI_ARGS are about the interface CNI_IFNAME. If a previous plugin of the chain made that
+// interface, applying them to the tap would give two interfaces the same address.
+func TestParseMACTapIsNotInterface(t *testing.T) {
 	const (
 		capability = `"runtimeConfig": {"mac": "02:00:00:00:00:01"}`
 		argument   = `"args": {"cni": {"mac": "02:00:00:00:00:02"}}`
 		variable   = `MAC=02:00:00:00:00:03`
 		key        = `"mac": "02:00:00:00:00:04"`
-		beside     = `"tapName": "tap0"`
+		other      = `"tapName": "tap0"`
 		same       = `"tapName": "net1"`
 	)
 	tests := []struct {
@@ -61,18 +64,19 @@ func TestParseMACOfATapBesideTheInterface(t *testing.T) {
 		cniArgs string
 		want    string
 	}{
-		{"none", []string{beside}, "", ""},
-		{"all four", []string{beside, capability, argument, key}, variable, "02:00:00:00:00:01"},
-		{"without capability", []string{beside, argument, key}, variable, "02:00:00:00:00:04"},
-		{"capability alone", []string{beside, capability}, "", "02:00:00:00:00:01"},
-		{"key alone", []string{beside, key}, "", "02:00:00:00:00:04"},
-		{"args.cni alone", []string{beside, argument}, "", ""},
-		{"CNI_ARGS alone", []string{beside}, variable, ""},
-		{"args.cni and CNI_ARGS", []string{beside, argument}, variable, ""},
-		{"an address that is not the tap's is not judged", []string{beside, `"args": {"cni": {"mac": "random"}}`, key}, "MAC=random", "02:00:00:00:00:04"},
-		{"the tap is the interface: args.cni", []string{same, argument, key}, variable, "02:00:00:00:00:02"},
-		{"the tap is the interface: CNI_ARGS", []string{same, key}, variable, "02:00:00:00:00:03"},
-		{"a chain without tapName: CNI_ARGS", []string{key}, variable, "02:00:00:00:00:03"},
+		{"none", []string{other}, "", ""},
+		{"all four", []string{other, capability, argument, key}, variable, "02:00:00:00:00:01"},
+		{"without capability", []string{other, argument, key}, variable, "02:00:00:00:00:04"},
+		{"capability alone", []string{other, capability}, "", "02:00:00:00:00:01"},
+		{"key alone", []string{other, key}, "", "02:00:00:00:00:04"},
+		{"args.cni alone", []string{other, argument}, "", ""},
+		{"CNI_ARGS alone", []string{other}, variable, ""},
+		{"args.cni and CNI_ARGS", []string{other, argument}, variable, ""},
+		{"an address that does not apply is not validated", []string{other, `"args": {"cni": {"mac": "random"}}`, key},
+			"MAC=random", "02:00:00:00:00:04"},
+		{"tap is the interface, args.cni", []string{same, argument, key}, variable, "02:00:00:00:00:02"},
+		{"tap is the interface, CNI_ARGS", []string{same, key}, variable, "02:00:00:00:00:03"},
+		{"chain without tapName, CNI_ARGS", []string{key}, variable, "02:00:00:00:00:03"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -85,11 +89,11 @@ func TestParseMACOfATapBesideTheInterface(t *testing.T) {
 	}
 }
 
-// What is not applied must be readable all the same, as for a place that loses.
-func TestParseMACOfATapBesideTheInterfaceIsReadAllTheSame(t *testing.T) {
+// Sources that do not apply must still be decodable.
+func TestParseMACUnusedSourceInvalidRefused(t *testing.T) {
 	tests := []struct{ name, members, cniArgs string }{
-		{"args.cni of a wrong type", `, "args": {"cni": []}`, ""},
-		{"args.cni.mac of a wrong type", `, "args": {"cni": {"mac": 5}}`, ""},
+		{"args.cni with a wrong type", `, "args": {"cni": []}`, ""},
+		{"args.cni.mac with a wrong type", `, "args": {"cni": {"mac": 5}}`, ""},
 		{"unknown CNI_ARGS", ``, "K8S_POD_NAME=vm-0"},
 		{"key", `, "mac": "random"`, ""},
 		{"runtimeConfig.mac", `, "runtimeConfig": {"mac": "random"}`, ""},
@@ -111,7 +115,7 @@ func TestParseMACForms(t *testing.T) {
 		{"upper case", "0A:BC:DE:F0:12:34", "0a:bc:de:f0:12:34"},
 		{"dashes", "02-00-00-12-34-56", "02:00:00:12:34:56"},
 		{"dots", "0200.0012.3456", "02:00:00:12:34:56"},
-		{"a vendor's", "00:16:3e:00:00:01", "00:16:3e:00:00:01"},
+		{"universally administered", "00:16:3e:00:00:01", "00:16:3e:00:00:01"},
 		{"largest unicast", "fe:ff:ff:ff:ff:ff", "fe:ff:ff:ff:ff:ff"},
 	}
 	for _, tt := range tests {
@@ -132,29 +136,29 @@ func TestParseMACRefused(t *testing.T) {
 		{"padded", " 02:00:00:12:34:56", "not a MAC"},
 		{"multicast", "01:00:5e:00:00:01", "multicast"},
 		{"broadcast", "ff:ff:ff:ff:ff:ff", "multicast"},
-		{"zero", "00:00:00:00:00:00", "no address"},
+		{"zero", "00:00:00:00:00:00", "the zero address"},
 	}
-	places := []struct{ name, members, cniArgs, key string }{
+	sources := []struct{ name, members, cniArgs, key string }{
 		{"capability", `"runtimeConfig": {"mac": "VALUE"}`, "", "runtimeConfig.mac"},
 		{"args.cni", `"args": {"cni": {"mac": "VALUE"}}`, "", "args.cni.mac"},
 		{"CNI_ARGS", ``, "MAC=VALUE", "CNI_ARGS"},
 		{"key", `"mac": "VALUE"`, "", "mac"},
 	}
 	for _, tt := range tests {
-		for _, place := range places {
-			t.Run(tt.name+"/"+place.name, func(t *testing.T) {
-				call := callOf(vmsWith(strings.ReplaceAll(place.members, "VALUE", tt.value)))
-				call.Args = strings.ReplaceAll(place.cniArgs, "VALUE", tt.value)
+		for _, source := range sources {
+			t.Run(tt.name+"/"+source.name, func(t *testing.T) {
+				call := callOf(vmsWith(strings.ReplaceAll(source.members, "VALUE", tt.value)))
+				call.Args = strings.ReplaceAll(source.cniArgs, "VALUE", tt.value)
 
 				_, err := Parse(call)
 				if err == nil {
-					t.Fatalf("Parse\nwant an error about %s\ngot  none", place.key)
+					t.Fatalf("Parse\nwant an error about %s\ngot  none", source.key)
 				}
 				var variable *VarError
-				if want := place.name == "CNI_ARGS"; errors.As(err, &variable) != want {
-					t.Errorf("whose mistake\nwant the environment's: %v\ngot  %T", want, err)
+				if want := source.name == "CNI_ARGS"; errors.As(err, &variable) != want {
+					t.Errorf("type of the error\nwant a VarError: %v\ngot  %T", want, err)
 				}
-				for _, want := range []string{place.key, tt.value, tt.why} {
+				for _, want := range []string{source.key, tt.value, tt.why} {
 					if !strings.Contains(err.Error(), want) {
 						t.Errorf("text\nwant it to name %q\ngot  %v", want, err)
 					}
@@ -164,13 +168,14 @@ func TestParseMACRefused(t *testing.T) {
 	}
 }
 
-func TestParseCNIArgsTaken(t *testing.T) {
+func TestParseCNIArgs(t *testing.T) {
 	tests := []struct{ name, value, mac string }{
 		{"empty", "", ""},
 		{"IgnoreUnknown alone", "IgnoreUnknown=1", ""},
-		{"Kubernetes", "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=vm-0;K8S_POD_INFRA_CONTAINER_ID=0123;K8S_POD_UID=4-5", ""},
+		{"Kubernetes",
+			"IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=vm-0;K8S_POD_INFRA_CONTAINER_ID=0123;K8S_POD_UID=4-5", ""},
 		{"Kubernetes and MAC", "K8S_POD_NAME=vm-0;MAC=02:00:00:00:00:03;IgnoreUnknown=true", "02:00:00:00:00:03"},
-		{"not even known ones", "IgnoreUnknown=0;MAC=02:00:00:00:00:03", "02:00:00:00:00:03"},
+		{"IgnoreUnknown=0 and a known key", "IgnoreUnknown=0;MAC=02:00:00:00:00:03", "02:00:00:00:00:03"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -186,7 +191,7 @@ func TestParseCNIArgsTaken(t *testing.T) {
 func TestParseCNIArgsRefused(t *testing.T) {
 	tests := []struct{ name, value, names string }{
 		{"unknown without IgnoreUnknown", "K8S_POD_NAME=vm-0", "K8S_POD_NAME"},
-		{"unknown with IgnoreUnknown off", "IgnoreUnknown=false;K8S_POD_NAME=vm-0", "K8S_POD_NAME"},
+		{"unknown with IgnoreUnknown=false", "IgnoreUnknown=false;K8S_POD_NAME=vm-0", "K8S_POD_NAME"},
 		{"not a pair", "IgnoreUnknown=1;MAC", "MAC"},
 		{"two equals signs", "MAC=a=b", "a=b"},
 		{"IgnoreUnknown neither true nor false", "IgnoreUnknown=maybe", "maybe"},
@@ -207,19 +212,19 @@ func TestParseCNIArgsRefused(t *testing.T) {
 	}
 }
 
-// Which place wins decides about the address; the others must be readable all the same.
-func TestParseMACPlacesThatLoseAreReadToo(t *testing.T) {
-	const winner = `"runtimeConfig": {"mac": "02:00:00:00:00:01"}`
+// Sources that another one overrides must still be decodable.
+func TestParseMACOverriddenSourceInvalidRefused(t *testing.T) {
+	const capability = `"runtimeConfig": {"mac": "02:00:00:00:00:01"}`
 	tests := []struct{ name, members, cniArgs string }{
-		{"key of a wrong type", `, "mac": 5`, ""},
-		{"args of a wrong type", `, "args": "x"`, ""},
-		{"args.cni of a wrong type", `, "args": {"cni": []}`, ""},
-		{"args.cni.mac of a wrong type", `, "args": {"cni": {"mac": 5}}`, ""},
+		{"key with a wrong type", `, "mac": 5`, ""},
+		{"args with a wrong type", `, "args": "x"`, ""},
+		{"args.cni with a wrong type", `, "args": {"cni": []}`, ""},
+		{"args.cni.mac with a wrong type", `, "args": {"cni": {"mac": 5}}`, ""},
 		{"unknown CNI_ARGS", ``, "K8S_POD_NAME=vm-0"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			call := callOf(vmsWith(winner + tt.members))
+			call := callOf(vmsWith(capability + tt.members))
 			call.Args = tt.cniArgs
 			if conf, err := Parse(call); err == nil {
 				t.Errorf("Parse\nwant an error\ngot  %v", conf.Tap.MAC)

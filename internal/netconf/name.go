@@ -8,26 +8,27 @@ import (
 	"unicode/utf8"
 )
 
-// maxNameLen is IFNAMSIZ less the terminating NUL (include/uapi/linux/if.h).
+// maxNameLen is IFNAMSIZ minus the terminating NUL (include/uapi/linux/if.h).
 const maxNameLen = 15
 
-// tapName is the tap's final name: that of the interface unless the key names another,
-// or the tap takes over that interface.
-func (in *stdin) tapName(args *Args, redirect bool) (string, error) {
-	const allowed = "an interface name, at most 15 bytes"
-	ifName := args.IfName
+// tapName returns the tap's final name. It is TC_REDIRECT_TAP_NAME (only with redirect) or the key tapName
+// if set; otherwise it is CNI_IFNAME, or a name derived from CNI_IFNAME with redirect. If the requested
+// name is invalid, tapName returns an error and the name without it, which DEL uses.
+func (in *input) tapName(redirect bool) (string, error) {
+	const allowed = "an interface name of at most 15 bytes"
+	ifName := in.args.IfName
 	if redirect {
-		given, err := parseArgs(args)
+		cniArgs, err := in.cniArgs()
 		if err != nil {
 			return ifName, err
 		}
-		if given := string(given.TC_REDIRECT_TAP_NAME); given != "" {
-			if err := checkInterfaceName(given); err != nil {
-				return ifName, &VarError{Var: "CNI_ARGS", Value: clip([]byte(args.Args)), Err: fmt.Errorf("TC_REDIRECT_TAP_NAME: %w", err), Advice: "allowed is " + allowed}
+		if name := string(cniArgs.TC_REDIRECT_TAP_NAME); name != "" {
+			if err := checkInterfaceName(name); err != nil {
+				return ifName, in.cniArgsError(fmt.Errorf("TC_REDIRECT_TAP_NAME: %w", err), "allowed: "+allowed)
 			}
-			return given, nil
+			return name, nil
 		}
-		if ifName != "" { // STATUS has none
+		if ifName != "" { // empty for STATUS
 			ifName = redirectName(ifName)
 		}
 	}
@@ -36,21 +37,21 @@ func (in *stdin) tapName(args *Args, redirect bool) (string, error) {
 		return ifName, err
 	}
 	if err := checkInterfaceName(name); err != nil {
-		return ifName, &KeyError{Key: "tapName", Value: clip(in.TapName), Allowed: allowed, Err: err}
+		return ifName, &KeyError{Key: "tapName", Value: truncate(in.TapName), Allowed: allowed, Err: err}
 	}
 	return name, nil
 }
 
-// checkInterfaceName refuses what the kernel would refuse (Linux 6.12,
-// net/core/dev.c, dev_valid_name; net/core/sysctl_net_core.c,
-// sysctl_dev_name_is_allowed) and '%', which it would expand (dev_alloc_name).
+// checkInterfaceName rejects names that the kernel rejects (Linux 6.12, net/core/dev.c, dev_valid_name;
+// net/core/sysctl_net_core.c, sysctl_dev_name_is_allowed) and names with '%', which the kernel expands
+// (dev_alloc_name).
 func checkInterfaceName(name string) error {
 	if err := checkSpecifiedName(name); err != nil {
 		return err
 	}
 	switch {
 	case name == "all" || name == "default":
-		return errors.New("a name that the kernel keeps for itself")
+		return errors.New("the name is reserved by the kernel")
 	case strings.ContainsRune(name, '%'):
 		return errors.New("an interface name with % is a pattern that the kernel expands")
 	}
@@ -58,14 +59,14 @@ func checkInterfaceName(name string) error {
 		return errors.New("an interface name that is not UTF-8 cannot be written into the result")
 	}
 	for i := range len(name) {
-		if reserved(name[i]) {
+		if isReserved(name[i]) {
 			return fmt.Errorf("an interface name cannot contain %+q", name[i:i+1])
 		}
 	}
 	return nil
 }
 
-// checkSpecifiedName refuses what no interface name may be (CNI specification 1.1,
+// checkSpecifiedName rejects names that the CNI specification does not allow for an interface (1.1,
 // section 2, "Parameters").
 func checkSpecifiedName(name string) error {
 	switch {
@@ -74,7 +75,7 @@ func checkSpecifiedName(name string) error {
 	case len(name) > maxNameLen:
 		return fmt.Errorf("an interface name has at most %d bytes, not %d", maxNameLen, len(name))
 	case name == "." || name == "..":
-		return errors.New("a name that the kernel keeps for itself")
+		return errors.New("the name is reserved by the kernel")
 	}
 	for _, r := range name {
 		if r == '/' || r == ':' || unicode.IsSpace(r) {
@@ -84,8 +85,8 @@ func checkSpecifiedName(name string) error {
 	return nil
 }
 
-// reserved is the kernel's isspace (lib/ctype.c: 0xa0 counts), '/', ':' and the
-// NUL that would cut a name short.
-func reserved(b byte) bool {
+// isReserved reports whether the kernel does not allow b in an interface name: white space as in its
+// isspace (lib/ctype.c: 0xa0 is included), '/', ':', and NUL, which would end the name.
+func isReserved(b byte) bool {
 	return b == 0 || b >= '\t' && b <= '\r' || b == ' ' || b == 0xa0 || b == '/' || b == ':'
 }

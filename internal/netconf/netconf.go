@@ -1,6 +1,6 @@
-// Package netconf reads what was asked for: the network configuration on
-// stdin, CNI_ARGS and the runtimeConfig become one validated value. It is pure:
-// it opens no file, asks no kernel and knows no netlink.
+// Package netconf parses and validates the input of a verb: the network configuration on standard
+// input, CNI_ARGS and the runtimeConfig. It is pure: it opens no file, makes no system call and does
+// not use netlink.
 package netconf
 
 import (
@@ -16,10 +16,10 @@ import (
 	"github.com/containernetworking/cni/pkg/version"
 )
 
-// Config is one attachment as it was asked for.
+// Config is the validated configuration of one attachment.
 type Config struct {
 	CNIVersion  string // version of the configuration and of the result; never empty
-	Network     string // the network's name
+	Network     string // network name
 	ContainerID string
 	IfName      string // name of the attachment's interface, CNI_IFNAME
 	Netns       string // path of the container's network namespace, CNI_NETNS
@@ -27,36 +27,36 @@ type Config struct {
 	OwnNetnsAllowed bool
 
 	Tap       Tap
-	IPAM      string // type of the IPAM plugin; empty: layer 2 only
+	IPAM      string // type of the IPAM plugin; empty for layer 2 only
 	DNS       types.DNS
-	NetnsDirs []string // folders of namespaces that GC looks into, beside the usual ones
+	NetnsDirs []string // directories that GC searches for namespaces, in addition to the default ones
 
-	PrevResult    *current.Result // nil where the runtime passed none
-	PrevResultErr error           // why [ParseDel] could not read the one that was passed
+	PrevResult    *current.Result // nil if the runtime passed none
+	PrevResultErr error           // why [ParseDel] could not decode prevResult; nil if it could
 }
 
-// Tap is what the device shall be.
+// Tap describes the requested tap device.
 type Tap struct {
-	Name       string // final: CNI_IFNAME, or tapName in a chain whose first plugin made that
-	Redirect   bool   // everything goes between the tap and the interface CNI_IFNAME, which the guest takes over
+	Name       string // final: CNI_IFNAME, or another name if a previous plugin made the interface CNI_IFNAME
+	Redirect   bool   // redirect all traffic between the tap and the interface CNI_IFNAME, in both directions
 	MultiQueue bool
-	MTU        int              // bytes; 0: the kernel's default
-	MAC        net.HardwareAddr // 48 bits, unicast; nil: the kernel draws one
-	Owner      *uint32          // user who may attach; nil: none set
-	Group      *uint32          // group that may attach; nil: none set
-	Label      string           // SELinux context under which the device is created; empty: the plugin's own
-	Bridge     string           // bridge whose port the tap becomes; empty: none
-	Isolated   bool             // the port reaches no other isolated port of the bridge
-	VLANs      VLANs            // of the port; the zero value: those of any new port
-	TxQueueLen int              // packets; 0: the kernel's default
+	MTU        int              // bytes; 0 keeps the kernel's default
+	MAC        net.HardwareAddr // 48 bits, unicast; nil keeps the kernel-assigned random one
+	Owner      *uint32          // user that may attach; nil for none
+	Group      *uint32          // group that may attach; nil for none
+	Label      string           // SELinux context under which the device is created; empty for the plugin's own
+	Bridge     string           // bridge that the tap becomes a port of; empty for none
+	Isolated   bool             // the port does not exchange frames with other isolated ports of the bridge
+	VLANs      VLANs            // of the port; the zero value keeps the VLANs of a new port
+	TxQueueLen int              // packets; 0 keeps the kernel's default
 	Promisc    bool             // IFF_PROMISC
 	AllMulti   bool             // IFF_ALLMULTI
 	Bandwidth  Bandwidth
 }
 
-// stdin holds every key as it was written, so that an error can name its value.
-// encoding/json matches the keys case-insensitively, as the reference does.
-type stdin struct {
+// rawConfig holds the value of each key as JSON text, so that an error can quote it.
+// encoding/json matches keys case-insensitively, as the reference plugin does.
+type rawConfig struct {
 	CNIVersion     string          `json:"cniVersion"`
 	Name           string          `json:"name"`
 	MultiQueue     json.RawMessage `json:"multiQueue"`
@@ -71,14 +71,14 @@ type stdin struct {
 	VLANTrunk      json.RawMessage `json:"vlanTrunk"`
 	PreserveVLAN   json.RawMessage `json:"preserveDefaultVlan"`
 	TxQueueLen     json.RawMessage `json:"txQueueLen"`
-	PromiscMode    json.RawMessage `json:"promiscMode"` // as the bridge plugin calls it
-	Promisc        json.RawMessage `json:"promisc"`     // as the tuning plugin calls it
+	PromiscMode    json.RawMessage `json:"promiscMode"` // the bridge plugin's name for promisc
+	Promisc        json.RawMessage `json:"promisc"`     // the tuning plugin's name for promiscMode
 	AllMulti       json.RawMessage `json:"allmulti"`
 	TapName        json.RawMessage `json:"tapName"`
 	Redirect       json.RawMessage `json:"redirect"`
 	Bandwidth      json.RawMessage `json:"bandwidth"`
 	NetnsDirs      json.RawMessage `json:"netnsDirs"`
-	// Of GC. libcni passes the list under both names: a draft of the specification had the second.
+	// Keys of GC. libcni passes the list under both names: a draft of the specification used the second.
 	ValidAttachments json.RawMessage `json:"cni.dev/valid-attachments"`
 	Attachments      json.RawMessage `json:"cni.dev/attachments"`
 	IPAM             json.RawMessage `json:"ipam"`
@@ -86,13 +86,13 @@ type stdin struct {
 	Args             json.RawMessage `json:"args"`
 	RuntimeConfig    json.RawMessage `json:"runtimeConfig"`
 	PrevResult       json.RawMessage `json:"prevResult"`
-	Plugins          json.RawMessage `json:"plugins"` // of a list, which runtimes take apart
+	Plugins          json.RawMessage `json:"plugins"` // key of a conflist; a runtime passes the plugin one entry of it
 }
 
-// Parse validates everything that ADD and CHECK act on. Its error is a
-// *[KeyError], a *[VarError], or wraps [ErrUndecodable].
+// Parse validates the input of ADD and CHECK. Its error is a *[KeyError] or a *[VarError], or wraps
+// [ErrUndecodable].
 func Parse(args *Args) (*Config, error) {
-	in, conf, err := network(args)
+	in, conf, err := parseNetwork(args)
 	if err != nil {
 		return nil, err
 	}
@@ -102,31 +102,33 @@ func Parse(args *Args) (*Config, error) {
 	if conf.PrevResult, err = in.prevResult(); err != nil {
 		return nil, err
 	}
-	if err := conf.chained(); err != nil {
+	if err := conf.checkChain(); err != nil {
 		return nil, err
 	}
 	return conf, nil
 }
 
-// ParseStatus validates what holds for every attachment of a network: STATUS
-// comes without container ID, namespace and interface name.
+// ParseStatus validates the keys that apply to every attachment of a network: STATUS has no
+// container ID, no namespace and no interface name.
 func ParseStatus(args *Args) (*Config, error) {
-	_, conf, err := network(args)
+	_, conf, err := parseNetwork(args)
 	return conf, err
 }
 
-func network(args *Args) (*stdin, *Config, error) {
-	in, conf, err := identify(args)
+// parseNetwork validates all keys except prevResult.
+func parseNetwork(args *Args) (*input, *Config, error) {
+	in, conf, err := parseIdentity(args)
 	if err != nil {
 		return nil, nil, err
 	}
-	if !absent(in.Plugins) { // its keys would be ignored, the owner among them
+	if !absent(in.Plugins) { // the keys of its entries, including owner, would be ignored
 		return nil, nil, &KeyError{
-			Key: "plugins", Value: clip(in.Plugins), Allowed: "one entry of that list, with the cniVersion and name of the file",
-			Err: errors.New("this is a whole conflist, of which a runtime (or cnitool) gives a plugin its own entry"),
+			Key: "plugins", Value: truncate(in.Plugins),
+			Allowed: "one entry of that list, with the cniVersion and name of the file",
+			Err:     errors.New("this is a complete conflist; a runtime (or cnitool) passes a plugin one entry of it"),
 		}
 	}
-	if conf.Tap, err = in.tap(args); err != nil {
+	if conf.Tap, err = in.tap(); err != nil {
 		return nil, nil, err
 	}
 	if conf.NetnsDirs, err = in.netnsDirs(); err != nil {
@@ -135,38 +137,40 @@ func network(args *Args) (*stdin, *Config, error) {
 	if conf.IPAM, err = in.ipamType(); err != nil {
 		return nil, nil, err
 	}
-	if err := in.assignable(conf.IPAM); err != nil {
+	if err := in.checkRequestedIPs(conf.IPAM); err != nil {
 		return nil, nil, err
 	}
-	if err := decode("dns", in.DNS, &conf.DNS, "an object of nameservers, domain, search and options"); err != nil {
+	if err := decode("dns", in.DNS, &conf.DNS, "an object with nameservers, domain, search and options"); err != nil {
 		return nil, nil, err
 	}
-	if err := conf.expressible(); err != nil {
+	if err := conf.checkResultVersion(); err != nil {
 		return nil, nil, err
 	}
 	return in, conf, nil
 }
 
-// ParseDel reads only what DEL acts on: name and ipam. No other key is needed to find what
-// ADD made. An ipam that cannot be read is reported beside the Config and not instead of
-// it; the Config is nil only where the attachment cannot be told. prevResult, redirect and
-// tapName are no more than hints, for what has no alias.
+// ParseDel parses only the keys that DEL needs: name and ipam. No other key is needed to find the
+// devices that ADD created. If ipam is invalid, ParseDel returns the Config and an error; the Config
+// is nil only if the attachment cannot be identified. prevResult, redirect and tapName are hints for
+// devices without an alias: errors in them are ignored or kept in PrevResultErr.
 func ParseDel(args *Args) (*Config, error) {
-	in, conf, err := identify(args)
+	in, conf, err := parseIdentity(args)
 	if err != nil {
 		return nil, err
 	}
 	conf.PrevResult, conf.PrevResultErr = in.prevResult()
-	conf.Tap.Redirect, _ = in.redirect(args)
-	if conf.Tap.Name, err = in.tapName(args, conf.Tap.Redirect); err != nil && conf.Tap.Redirect {
-		conf.Tap.Name = "" // not the interface's
+	conf.Tap.Redirect, _ = in.redirect()
+	if conf.Tap.Name, err = in.tapName(conf.Tap.Redirect); err != nil && conf.Tap.Redirect {
+		conf.Tap.Name = "" // tapName may have returned the name of the interface, which DEL must not delete
 	}
 	conf.IPAM, err = in.ipamType()
 	return conf, err
 }
 
-func identify(args *Args) (*stdin, *Config, error) {
-	in, err := args.decoded()
+// parseIdentity decodes the configuration and returns a Config with the fields that identify the
+// network and the attachment.
+func parseIdentity(args *Args) (*input, *Config, error) {
+	in, err := args.decode()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -177,17 +181,18 @@ func identify(args *Args) (*stdin, *Config, error) {
 		ContainerID:     args.ContainerID,
 		IfName:          args.IfName,
 		Netns:           args.Netns,
-		OwnNetnsAllowed: override == "TRUE" || override == "1", // as the CNI library reads it
+		OwnNetnsAllowed: override == "TRUE" || override == "1", // as in the CNI library (pkg/skel)
 	}, nil
 }
 
-func (in *stdin) tap(args *Args) (Tap, error) {
+// tap validates the keys of the tap device.
+func (in *input) tap() (Tap, error) {
 	var t Tap
 	var err error
-	if t.Redirect, err = in.redirect(args); err != nil {
+	if t.Redirect, err = in.redirect(); err != nil {
 		return t, err
 	}
-	if t.Name, err = in.tapName(args, t.Redirect); err != nil {
+	if t.Name, err = in.tapName(t.Redirect); err != nil {
 		return t, err
 	}
 	if err = decode("multiQueue", in.MultiQueue, &t.MultiQueue, "true or false"); err != nil {
@@ -196,13 +201,13 @@ func (in *stdin) tap(args *Args) (Tap, error) {
 	if t.MTU, err = in.mtu(); err != nil {
 		return t, err
 	}
-	if t.MAC, err = in.mac(args, t.Name == args.IfName); err != nil {
+	if t.MAC, err = in.mac(t.Name == in.args.IfName); err != nil {
 		return t, err
 	}
-	if t.Owner, err = id("owner", in.Owner); err != nil {
+	if t.Owner, err = decodeID("owner", in.Owner); err != nil {
 		return t, err
 	}
-	if t.Group, err = id("group", in.Group); err != nil {
+	if t.Group, err = decodeID("group", in.Group); err != nil {
 		return t, err
 	}
 	if t.Label, err = in.label(); err != nil {
@@ -230,43 +235,32 @@ func (in *stdin) tap(args *Args) (Tap, error) {
 		return t, err
 	}
 	if !t.Redirect {
-		return t, notRedirected(args)
+		return t, in.rejectRedirectArgs()
 	}
-	return t, t.redirected(in, args)
+	return t, t.applyRedirect(in)
 }
 
-// prevResult reads the result of the plugins before this one, in whatever
-// version the configuration has.
-func (in *stdin) prevResult() (*current.Result, error) {
-	if absent(in.PrevResult) {
-		return nil, nil
-	}
-	result, err := DecodeResult(in.PrevResult, in.CNIVersion)
-	if err != nil {
-		return nil, &KeyError{Key: "prevResult", Value: clip(in.PrevResult), Allowed: "a CNI result of version " + in.CNIVersion, Err: err}
-	}
-	return result, nil
-}
-
-// expressible refuses what no result of the version asked for could say.
-func (c *Config) expressible() error {
+// checkResultVersion rejects a cniVersion whose result format cannot describe the attachment:
+// results before 0.3.0 contain only addresses, and a network without ipam has none.
+func (c *Config) checkResultVersion() error {
 	if c.IPAM != "" {
 		return nil
 	}
 	interfaces, err := version.GreaterThanOrEqualTo(c.CNIVersion, "0.3.0")
 	if err != nil {
-		return fmt.Errorf("%w: cniVersion: %w", ErrUndecodable, err)
+		return fmt.Errorf("configuration: cniVersion: %w: %w", ErrUndecodable, err)
 	}
 	if !interfaces {
 		return &KeyError{
 			Key: "cniVersion", Value: c.CNIVersion,
-			Allowed: "0.3.0 or later for a network without ipam: an earlier result consists of addresses (and no cniVersion means 0.1.0)",
+			Allowed: "0.3.0 or later for a network without ipam: " +
+				"earlier results contain only addresses (a missing cniVersion means 0.1.0)",
 		}
 	}
 	return nil
 }
 
-// absent says whether a key is missing or null, which encoding/json treats alike.
+// absent reports whether a key is missing or null; encoding/json treats both alike.
 func absent(raw json.RawMessage) bool {
 	return len(raw) == 0 || bytes.Equal(raw, []byte("null"))
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 )
 
-// callOf is a runtime's call with this configuration on standard input.
+// callOf returns the input of a verb with this configuration on standard input.
 func callOf(stdin string) *Args {
 	return &Args{
 		ContainerID: "0123abcd",
@@ -22,7 +22,7 @@ func callOf(stdin string) *Args {
 	}
 }
 
-// vmsWith is the network "vms" with more keys, written as JSON members.
+// vmsWith returns the configuration of the network "vms" with more keys, written as JSON members.
 func vmsWith(members string) string {
 	if members != "" {
 		members = ", " + members
@@ -30,10 +30,10 @@ func vmsWith(members string) string {
 	return `{"cniVersion": "1.1.0", "name": "vms", "type": "tap"` + members + `}`
 }
 
-// prevNet1 is the result of a plugin before this one in the chain, which made CNI_IFNAME.
+// prevNet1 is the result of a previous plugin of the chain, which made the interface CNI_IFNAME.
 const prevNet1 = `"prevResult": {"interfaces": [{"name": "net1", "mac": "02:00:00:00:00:09", "sandbox": "/run/netns/pod"}]}`
 
-// mustParse parses what has to be right.
+// mustParse returns the Config from Parse, which must succeed.
 func mustParse(t *testing.T, call *Args) *Config {
 	t.Helper()
 	conf, err := Parse(call)
@@ -76,13 +76,15 @@ func TestParseEveryKey(t *testing.T) {
 func TestParseKeysInAnyCase(t *testing.T) {
 	got := mustParse(t, callOf(vmsWith(`
 		"MULTIQUEUE": true, "Mtu": 1400, "MAC": "02:00:00:00:00:01", "OWNER": 1, "gRoup": 2, "selinuxcontext": "a:b:c:d",
-		"Bridge": "br0", "ISOLATED": true, "txqueuelen": 7, "promiscmode": true, "PROMISC": true, "allMulti": true, "TAPNAME": "net1",
-		"VLAN": 5, "VlanTrunk": [{"ID": 6}, {"minid": 8, "MAXID": 9}], "preservedefaultvlan": false,
-		"Bandwidth": {"INGRESSRATE": 8, "ingressburst": 640000}, "netnsdirs": ["/n"], "IPAM": {"TYPE": "static"}, "Dns": {"DOMAIN": "example.org"}`)))
+		"Bridge": "br0", "ISOLATED": true, "txqueuelen": 7, "promiscmode": true, "PROMISC": true, "allMulti": true,
+		"TAPNAME": "net1", "VLAN": 5, "VlanTrunk": [{"ID": 6}, {"minid": 8, "MAXID": 9}], "preservedefaultvlan": false,
+		"Bandwidth": {"INGRESSRATE": 8, "ingressburst": 640000}, "netnsdirs": ["/n"],
+		"IPAM": {"TYPE": "static"}, "Dns": {"DOMAIN": "example.org"}`)))
 
 	want := Tap{
-		Name: "net1", MultiQueue: true, MTU: 1400, MAC: net.HardwareAddr{2, 0, 0, 0, 0, 1}, Owner: ptr(uint32(1)), Group: ptr(uint32(2)),
-		Label: "a:b:c:d", Bridge: "br0", Isolated: true, TxQueueLen: 7, Promisc: true, AllMulti: true,
+		Name: "net1", MultiQueue: true, MTU: 1400, MAC: net.HardwareAddr{2, 0, 0, 0, 0, 1},
+		Owner: ptr(uint32(1)), Group: ptr(uint32(2)), Label: "a:b:c:d", Bridge: "br0", Isolated: true,
+		TxQueueLen: 7, Promisc: true, AllMulti: true,
 		VLANs:     VLANs{Native: 5, Tagged: []VLANRange{{6, 6}, {8, 9}}, DropDefault: true},
 		Bandwidth: Bandwidth{Ingress: Limit{Rate: 8, Burst: 640000}},
 	}
@@ -90,12 +92,14 @@ func TestParseKeysInAnyCase(t *testing.T) {
 		t.Errorf("Tap\nwant %+v\ngot  %+v", want, got.Tap)
 	}
 	if got.IPAM != "static" || got.DNS.Domain != "example.org" || len(got.NetnsDirs) != 1 {
-		t.Errorf("IPAM, DNS domain, netnsDirs\nwant static, example.org, one\ngot  %s, %s, %q", got.IPAM, got.DNS.Domain, got.NetnsDirs)
+		t.Errorf("IPAM, DNS domain, netnsDirs\nwant static, example.org, one\ngot  %s, %s, %q",
+			got.IPAM, got.DNS.Domain, got.NetnsDirs)
 	}
 }
 
 func TestParseUnknownKeysAreAccepted(t *testing.T) {
-	got := mustParse(t, callOf(vmsWith(`"capabilities": {"mac": true}, "cni.dev/valid-attachments": 5, "": null, "vhost": "whatever"`)))
+	got := mustParse(t, callOf(vmsWith(
+		`"capabilities": {"mac": true}, "cni.dev/valid-attachments": 5, "": null, "vhost": "whatever"`)))
 
 	if want := (Tap{Name: "net1"}); !reflect.DeepEqual(got.Tap, want) {
 		t.Errorf("Tap\nwant %+v\ngot  %+v", want, got.Tap)
@@ -104,10 +108,10 @@ func TestParseUnknownKeysAreAccepted(t *testing.T) {
 
 func TestParseUndecodable(t *testing.T) {
 	tests := []struct{ name, stdin string }{
-		{"nothing", ``},
-		{"no JSON", `cniVersion: 1.1.0`},
-		{"cut short", `{"name": "vms"`},
-		{"more behind it", `{"name": "vms"} {}`},
+		{"empty", ``},
+		{"not JSON", `cniVersion: 1.1.0`},
+		{"truncated", `{"name": "vms"`},
+		{"trailing data", `{"name": "vms"} {}`},
 		{"array", `[]`},
 		{"string", `"vms"`},
 		{"name is a number", `{"name": 5}`},
@@ -136,7 +140,7 @@ func TestParseCNIVersion(t *testing.T) {
 	tests := []struct {
 		name, members string
 		want          string // the version of the Config
-		layer2        bool   // a result without addresses can be expressed
+		layer2        bool   // a result of the version can have no addresses
 	}{
 		{"absent", ``, "0.1.0", false},
 		{"null", `"cniVersion": null`, "0.1.0", false},
@@ -163,7 +167,7 @@ func TestParseCNIVersion(t *testing.T) {
 		t.Run(tt.name+"/without ipam", func(t *testing.T) {
 			conf, err := Parse(callOf(`{"name": "vms"` + comma + tt.members + `}`))
 			if (conf != nil) != tt.layer2 {
-				t.Errorf("Config\nwant one: %v\ngot  %+v", tt.layer2, conf)
+				t.Errorf("Config returned\nwant %v\ngot  %+v", tt.layer2, conf)
 			}
 			if tt.layer2 {
 				if err != nil {
@@ -176,7 +180,7 @@ func TestParseCNIVersion(t *testing.T) {
 	}
 }
 
-func TestParseCNIVersionWithoutNumbersIsUndecodable(t *testing.T) {
+func TestParseCNIVersionNotNumeric(t *testing.T) {
 	_, err := Parse(callOf(`{"name": "vms", "cniVersion": "newest"}`))
 	if !errors.Is(err, ErrUndecodable) || !strings.Contains(err.Error(), "newest") {
 		t.Errorf("Parse\nwant %v, naming the value\ngot  %v", ErrUndecodable, err)
@@ -195,7 +199,7 @@ func TestParseNetnsOverride(t *testing.T) {
 		{"mixed case", "True", true},
 		{"zero", "0", false},
 		{"no", "false", false},
-		{"yes is none of the skeleton's", "yes", false},
+		{"yes, which pkg/skel does not accept", "yes", false},
 		{"padded", " 1", false},
 	}
 	for _, tt := range tests {
@@ -209,11 +213,12 @@ func TestParseNetnsOverride(t *testing.T) {
 	}
 }
 
-func TestParseDelReadsOnlyWhatDelActsOn(t *testing.T) {
+func TestParseDelIgnoresOtherKeys(t *testing.T) {
 	call := callOf(vmsWith(`
 		"mtu": "huge", "mac": 7, "owner": -1, "group": {}, "multiQueue": "yes", "bridge": "a/b", "txQueueLen": 0,
 		"selinuxContext": 1, "dns": [], "args": 1, "runtimeConfig": 1, "ipam": {"type": "host-local"},
-		"isolated": 1, "vlan": -1, "vlanTrunk": 1, "preserveDefaultVlan": 1, "promiscMode": true, "promisc": false, "allmulti": 1, "bandwidth": 1, "netnsDirs": 1, "cni.dev/valid-attachments": 1,
+		"isolated": 1, "vlan": -1, "vlanTrunk": 1, "preserveDefaultVlan": 1, "promiscMode": true, "promisc": false,
+		"allmulti": 1, "bandwidth": 1, "netnsDirs": 1, "cni.dev/valid-attachments": 1,
 		"prevResult": {"cniVersion": "1.1.0", "interfaces": [{"name": "net1", "sandbox": "/run/netns/pod"}]}`))
 	call.Args = "nonsense"
 	call.IfName = "eth%d"
@@ -223,7 +228,8 @@ func TestParseDelReadsOnlyWhatDelActsOn(t *testing.T) {
 		t.Fatalf("ParseDel\nwant no error\ngot  %v", err)
 	}
 	if got.Network != "vms" || got.ContainerID != "0123abcd" || got.IfName != "eth%d" || got.Netns != "/run/netns/pod" {
-		t.Errorf("attachment\nwant vms 0123abcd eth%%d /run/netns/pod\ngot  %s %s %s %s", got.Network, got.ContainerID, got.IfName, got.Netns)
+		t.Errorf("attachment\nwant vms 0123abcd eth%%d /run/netns/pod\ngot  %s %s %s %s",
+			got.Network, got.ContainerID, got.IfName, got.Netns)
 	}
 	if got.IPAM != "host-local" {
 		t.Errorf("IPAM\nwant host-local\ngot  %s", got.IPAM)
@@ -238,10 +244,10 @@ func TestParseTapName(t *testing.T) {
 		{"absent", ``, "net1"},
 		{"null", `"tapName": null`, "net1"},
 		{"empty", `"tapName": ""`, "net1"},
-		{"that of the interface", `"tapName": "net1"`, "net1"},
+		{"name of the interface", `"tapName": "net1"`, "net1"},
 		{"absent in a chain", prevNet1, "net1"},
 		{"null in a chain", `"tapName": null, ` + prevNet1, "net1"},
-		{"that of the interface in a chain", `"tapName": "net1", ` + prevNet1, "net1"},
+		{"name of the interface in a chain", `"tapName": "net1", ` + prevNet1, "net1"},
 		{"another in a chain", `"tapName": "tap0", ` + prevNet1, "tap0"},
 		{"longest in a chain", `"tapName": "123456789012345", ` + prevNet1, "123456789012345"},
 	}
@@ -260,38 +266,39 @@ func TestParseTapName(t *testing.T) {
 	}
 }
 
-// The interface of CNI_IFNAME has to be somebody's: without a plugin before this one it is the tap.
-func TestParseTapNameWithoutPrevResultIsRefused(t *testing.T) {
+// The interface CNI_IFNAME must exist after ADD. Without a previous plugin it can only be the tap.
+func TestParseTapNameWithoutPrevResultRefused(t *testing.T) {
 	for name, members := range map[string]string{"absent": ``, "null": `, "prevResult": null`} {
 		t.Run(name, func(t *testing.T) {
 			conf, err := Parse(callOf(vmsWith(`"tapName": "tap0"` + members)))
 			if conf != nil {
-				t.Errorf("Config beside an error\nwant nil\ngot  %+v", conf)
+				t.Errorf("Config returned with an error\nwant nil\ngot  %+v", conf)
 			}
 			var key *KeyError
-			if !errors.As(err, &key) || key.Key != "tapName" || !strings.Contains(key.Value, "tap0") || !strings.Contains(key.Allowed, "chain") {
-				t.Fatalf("error\nwant a KeyError of tapName: tap0\ngot  %v", err)
+			if !errors.As(err, &key) || key.Key != "tapName" || !strings.Contains(key.Value, "tap0") ||
+				!strings.Contains(key.Allowed, "chain") {
+				t.Fatalf("error\nwant a KeyError for tapName: tap0\ngot  %v", err)
 			}
 			if !strings.Contains(err.Error(), `"net1"`) {
-				t.Errorf("text\nwant it to name the interface that is missing, net1\ngot  %v", err)
+				t.Errorf("text\nwant it to name the missing interface, net1\ngot  %v", err)
 			}
 		})
 	}
 }
 
-// CNI_IFNAME goes before: a name that no interface can bear is not one that a chain lacks.
-func TestParseTapNameDoesNotExcuseTheInterfaceName(t *testing.T) {
+// An invalid CNI_IFNAME is an error even if tapName is valid.
+func TestParseTapNameInterfaceNameInvalidRefused(t *testing.T) {
 	call := callOf(vmsWith(`"tapName": "tap0", ` + prevNet1))
 	call.IfName = "net/1"
 	_, err := Parse(call)
 	var variable *VarError
 	if !errors.As(err, &variable) || variable.Var != "CNI_IFNAME" {
-		t.Errorf("error\nwant a VarError of CNI_IFNAME\ngot  %v", err)
+		t.Errorf("error\nwant a VarError for CNI_IFNAME\ngot  %v", err)
 	}
 }
 
-// DEL comes without prevResult where the runtime lost it, STATUS always does.
-func TestParseTapNameWithoutPrevResultIsTakenByOtherVerbs(t *testing.T) {
+// A runtime may call DEL without prevResult if it lost the result, and STATUS never has one.
+func TestParseTapNameWithoutPrevResultOtherVerbs(t *testing.T) {
 	call := callOf(vmsWith(`"tapName": "tap0"`))
 
 	del, err := ParseDel(call)
@@ -306,11 +313,11 @@ func TestParseTapNameWithoutPrevResultIsTakenByOtherVerbs(t *testing.T) {
 
 func TestParseDelOldVersionWithoutIPAM(t *testing.T) {
 	if _, err := ParseDel(callOf(`{"cniVersion": "0.1.0", "name": "vms"}`)); err != nil {
-		t.Errorf("ParseDel: what ADD refuses can still be deleted\nwant no error\ngot  %v", err)
+		t.Errorf("ParseDel of a configuration that ADD rejects\nwant no error\ngot  %v", err)
 	}
 }
 
-func TestParseDelUnreadableKeyIsReportedBesideTheConfig(t *testing.T) {
+func TestParseDelInvalidIPAMReturnsConfigAndError(t *testing.T) {
 	tests := []struct{ name, members, key string }{
 		{"ipam", `"ipam": "host-local"`, "ipam"},
 		{"ipam.type", `"ipam": {"type": "../host-local"}`, "ipam.type"},
@@ -319,17 +326,17 @@ func TestParseDelUnreadableKeyIsReportedBesideTheConfig(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			conf, err := ParseDel(callOf(vmsWith(tt.members)))
 			if conf == nil || conf.Alias() != "tap/vms/0123abcd/net1" {
-				t.Errorf("Config\nwant that of tap/vms/0123abcd/net1\ngot  %+v", conf)
+				t.Errorf("Config\nwant the alias tap/vms/0123abcd/net1\ngot  %+v", conf)
 			}
 			var key *KeyError
 			if !errors.As(err, &key) || key.Key != tt.key {
-				t.Errorf("error\nwant a KeyError of %s\ngot  %v", tt.key, err)
+				t.Errorf("error\nwant a KeyError for %s\ngot  %v", tt.key, err)
 			}
 		})
 	}
 }
 
-func TestParseDelReportsIPAMBesideABrokenTapName(t *testing.T) {
+func TestParseDelInvalidTapNameAndIPAM(t *testing.T) {
 	conf, err := ParseDel(callOf(vmsWith(`"tapName": "a/b", "ipam": {"type": "../x"}, ` + prevNet1)))
 	if conf == nil || conf.PrevResult == nil || conf.Tap.Name != "net1" || conf.IPAM != "" {
 		t.Errorf("Config\nwant the tap net1, no IPAM, a PrevResult\ngot  %+v", conf)
@@ -362,14 +369,14 @@ func TestParseDelIgnoresUnreadableHints(t *testing.T) {
 	}
 }
 
-func TestParseDelReadsIPAMBesideABrokenTapName(t *testing.T) {
+func TestParseDelInvalidTapNameKeepsIPAM(t *testing.T) {
 	conf, err := ParseDel(callOf(vmsWith(`"tapName": 5, "ipam": {"type": "host-local"}`)))
 	if err != nil || conf == nil || conf.IPAM != "host-local" {
-		t.Errorf("Config\nwant the IPAM whose lease has to be released, host-local\ngot  %+v, %v", conf, err)
+		t.Errorf("Config\nwant the IPAM plugin host-local, which must release the address\ngot  %+v, %v", conf, err)
 	}
 }
 
-func TestParseDelGoesOnWithoutPrevResult(t *testing.T) {
+func TestParseDelInvalidPrevResultKept(t *testing.T) {
 	conf, err := ParseDel(callOf(vmsWith(`"prevResult": {"cniVersion": "7.0.0"}`)))
 	if err != nil || conf.PrevResult != nil {
 		t.Errorf("ParseDel\nwant neither an error nor a PrevResult\ngot  %v, %v", err, conf.PrevResult)
@@ -377,37 +384,39 @@ func TestParseDelGoesOnWithoutPrevResult(t *testing.T) {
 	wantKeyError(t, conf.PrevResultErr, "prevResult", `{"cniVersion": "7.0.0"}`, "CNI result")
 }
 
-func TestParseDelReadsPrevResultBesideABrokenIPAM(t *testing.T) {
+func TestParseDelInvalidIPAMKeepsPrevResult(t *testing.T) {
 	conf, err := ParseDel(callOf(vmsWith(`"ipam": 5, "prevResult": {"interfaces": [{"name": "net1"}]}`)))
 	wantKeyError(t, err, "ipam", "5", "object")
 	if conf.PrevResult == nil {
-		t.Error("PrevResult, which tells whose a tap without alias is\nwant it\ngot  nil")
+		t.Error("PrevResult, which identifies a tap without alias\nwant a result\ngot  nil")
 	}
 }
 
-// wantKeyError checks that an error tells everything about the key that it is about.
+// wantKeyError checks the fields and the text of a KeyError.
 func wantKeyError(t *testing.T, err error, key, value, allowed string) {
 	t.Helper()
 	var got *KeyError
 	if !errors.As(err, &got) {
-		t.Fatalf("error\nwant a KeyError of %s\ngot  %T: %v", key, err, err)
+		t.Fatalf("error\nwant a KeyError for %s\ngot  %T: %v", key, err, err)
 	}
 	if got.Key != key || got.Value != value || !strings.Contains(got.Allowed, allowed) {
-		t.Errorf("KeyError\nwant %s: %s (allowed: …%s…)\ngot  %s: %s (allowed: %s)", key, value, allowed, got.Key, got.Value, got.Allowed)
+		t.Errorf("KeyError\nwant %s: %s (allowed: …%s…)\ngot  %s: %s (allowed: %s)",
+			key, value, allowed, got.Key, got.Value, got.Allowed)
 	}
 	if text := err.Error(); !strings.Contains(text, key) || !strings.Contains(text, value) {
 		t.Errorf("text\nwant it to name %s and %s\ngot  %s", key, value, text)
 	}
 }
 
+// wantText checks that the text of an error contains want.
 func wantText(t *testing.T, err error, want string) {
 	t.Helper()
 	if err == nil || !strings.Contains(err.Error(), want) {
-		t.Errorf("text\nwant it to say %s\ngot  %v", want, err)
+		t.Errorf("text\nwant it to contain %s\ngot  %v", want, err)
 	}
 }
 
-func TestKeyErrorKeepsItsCause(t *testing.T) {
+func TestKeyErrorUnwrap(t *testing.T) {
 	cause := errors.New("because")
 	err := &KeyError{Key: "mtu", Value: "5", Allowed: "68 or more", Err: cause}
 
@@ -419,7 +428,7 @@ func TestKeyErrorKeepsItsCause(t *testing.T) {
 	}
 }
 
-func TestVarErrorKeepsItsCause(t *testing.T) {
+func TestVarErrorUnwrap(t *testing.T) {
 	cause := errors.New("because")
 	err := &VarError{Var: "CNI_IFNAME", Value: "a b", Err: cause}
 
@@ -431,7 +440,7 @@ func TestVarErrorKeepsItsCause(t *testing.T) {
 	}
 }
 
-func TestParseLongValueIsClippedInTheError(t *testing.T) {
+func TestParseTruncatesLongValueInError(t *testing.T) {
 	_, err := Parse(callOf(vmsWith(fmt.Sprintf(`"mtu": "%s"`, bytes.Repeat([]byte("9"), 5000)))))
 
 	var key *KeyError
@@ -440,7 +449,7 @@ func TestParseLongValueIsClippedInTheError(t *testing.T) {
 	}
 }
 
-func TestParseStatusNeedsNoAttachment(t *testing.T) {
+func TestParseStatusWithoutAttachment(t *testing.T) {
 	call := &Args{StdinData: []byte(vmsWith(`"mtu": 9000, "ipam": {"type": "host-local"}, "prevResult": 5`))}
 	got, err := ParseStatus(call)
 	if err != nil || got.Tap.MTU != 9000 || got.IPAM != "host-local" {
@@ -448,13 +457,13 @@ func TestParseStatusNeedsNoAttachment(t *testing.T) {
 	}
 }
 
-func TestParseStatusRefusesWhatEveryADDWould(t *testing.T) {
+func TestParseStatusRefused(t *testing.T) {
 	tests := []struct{ members, key, value, allowed string }{
 		{`"mtu": 67`, "mtu", "67", "68 to 65521"},
 		{`"isolated": true`, "isolated", "true", "together with bridge"},
 		{`"vlan": 5`, "vlan", "5", "together with bridge"},
 		{`"vlanTrunk": [{}]`, "vlanTrunk[0]", "{}", "minID and maxID"},
-		{`"promiscMode": true, "promisc": false`, "promisc", "false", "one of the two"},
+		{`"promiscMode": true, "promisc": false`, "promisc", "false", "one of promiscMode and promisc"},
 		{`"allmulti": 1`, "allmulti", "1", "true or false"},
 		{`"tapName": "a/b"`, "tapName", `"a/b"`, "interface name"},
 		{`"bandwidth": {"ingressRate": 8}`, "bandwidth.ingressBurst", "none", "640000"},
@@ -464,7 +473,7 @@ func TestParseStatusRefusesWhatEveryADDWould(t *testing.T) {
 		t.Run(tt.key, func(t *testing.T) {
 			conf, err := ParseStatus(&Args{StdinData: []byte(vmsWith(tt.members))})
 			if conf != nil {
-				t.Errorf("Config beside an error\nwant nil\ngot  %+v", conf)
+				t.Errorf("Config returned with an error\nwant nil\ngot  %+v", conf)
 			}
 			wantKeyError(t, err, tt.key, tt.value, tt.allowed)
 		})

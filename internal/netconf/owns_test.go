@@ -3,42 +3,7 @@ package netconf
 import (
 	"strings"
 	"testing"
-
-	current "github.com/containernetworking/cni/pkg/types/100"
 )
-
-func TestListed(t *testing.T) {
-	entry := func(name, sandbox string) *current.Interface { return &current.Interface{Name: name, Sandbox: sandbox} }
-	const pod = "/run/netns/pod"
-	tests := []struct {
-		name       string
-		interfaces []*current.Interface
-		want       int
-	}{
-		{"none", nil, -1},
-		{"ours alone", []*current.Interface{entry("net1", pod)}, 0},
-		{"behind others", []*current.Interface{entry("veth0", ""), entry("eth0", pod), entry("net1", pod)}, 2},
-		{"before others", []*current.Interface{entry("net1", pod), entry("eth0", pod)}, 0},
-		{"the last one counts", []*current.Interface{entry("net1", pod), entry("eth0", pod), entry("net1", pod)}, 2},
-		{"same name on the host", []*current.Interface{entry("net1", "")}, -1},
-		{"same name in another namespace", []*current.Interface{entry("net1", "/run/netns/other")}, -1},
-		{"another name", []*current.Interface{entry("net10", pod)}, -1},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			conf := &Config{Tap: Tap{Name: "net1"}, Netns: pod, PrevResult: &current.Result{Interfaces: tt.interfaces}}
-			if got := conf.Listed("net1"); got != tt.want {
-				t.Errorf("Listed\nwant %d\ngot  %d", tt.want, got)
-			}
-		})
-	}
-}
-
-func TestListedWithoutPrevResult(t *testing.T) {
-	if got := (&Config{}).Listed("net1"); got != -1 {
-		t.Errorf("Listed\nwant -1\ngot  %d", got)
-	}
-}
 
 func TestOwns(t *testing.T) {
 	conf := &Config{Network: "vms", ContainerID: "0123abcd", IfName: "net1", Tap: Tap{Name: "net1"}}

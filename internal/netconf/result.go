@@ -2,7 +2,6 @@ package netconf
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,10 +10,9 @@ import (
 	"github.com/containernetworking/cni/pkg/types/create"
 )
 
-// DecodeResult reads a CNI result that may lack its own cniVersion, which then
-// is the configuration's, and converts it to the current version. What the CNI
-// library takes without a word and panics on later, an entry that is null, an
-// address or a destination that is missing, is an error.
+// DecodeResult decodes a CNI result and converts it to the current version. A result without cniVersion
+// has the version of the configuration, confVersion. DecodeResult rejects results that the CNI library
+// accepts but panics on later: with an entry that is null, or without an address or a destination.
 func DecodeResult(data []byte, confVersion string) (*current.Result, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(data, &fields); err != nil {
@@ -23,10 +21,10 @@ func DecodeResult(data []byte, confVersion string) (*current.Result, error) {
 	if fields == nil {
 		return nil, fmt.Errorf("%w: null instead of an object", ErrUndecodable)
 	}
-	if err := noNullEntries(fields); err != nil {
+	if err := rejectNullEntries(fields); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUndecodable, err)
 	}
-	data, own, err := nameVersion(data, fields, confVersion)
+	data, own, err := addVersion(data, fields, confVersion)
 	if err != nil {
 		return nil, err
 	}
@@ -38,14 +36,15 @@ func DecodeResult(data []byte, confVersion string) (*current.Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("convert result of version %s: %w", own, err)
 	}
-	if err := complete(converted); err != nil {
+	if err := validateResult(converted); err != nil {
 		return nil, fmt.Errorf("result of version %s: %w", own, err)
 	}
 	return converted, nil
 }
 
-// nameVersion adds the cniVersion of the configuration to a result without one.
-func nameVersion(data []byte, fields map[string]json.RawMessage, confVersion string) ([]byte, string, error) {
+// addVersion adds the cniVersion of the configuration to a result without one. It returns the result and
+// its cniVersion.
+func addVersion(data []byte, fields map[string]json.RawMessage, confVersion string) ([]byte, string, error) {
 	var own struct {
 		CNIVersion string `json:"cniVersion"`
 	}
@@ -67,9 +66,9 @@ func nameVersion(data []byte, fields map[string]json.RawMessage, confVersion str
 	return data, confVersion, nil
 }
 
-// noNullEntries looks into the lists of pointers that the library makes of a
-// result; encoding/json matches their keys case-insensitively.
-func noNullEntries(fields map[string]json.RawMessage) error {
+// rejectNullEntries rejects null in the lists of a result that the CNI library decodes into lists of
+// pointers. encoding/json matches the keys case-insensitively.
+func rejectNullEntries(fields map[string]json.RawMessage) error {
 	for key, raw := range fields {
 		switch strings.ToLower(key) {
 		case "interfaces", "ips", "routes":
@@ -78,7 +77,7 @@ func noNullEntries(fields map[string]json.RawMessage) error {
 		}
 		var list []json.RawMessage
 		if err := json.Unmarshal(raw, &list); err != nil {
-			continue // the library says what it is instead of a list
+			continue // not a list: the CNI library returns an error for it
 		}
 		if slices.ContainsFunc(list, absent) {
 			return fmt.Errorf("%s: an entry is null", key)
@@ -87,36 +86,45 @@ func noNullEntries(fields map[string]json.RawMessage) error {
 	return nil
 }
 
-func complete(result *current.Result) error {
-	for _, entry := range result.Interfaces {
-		if !exact(entry.Mtu) {
-			return errors.New("an entry of interfaces has a number that is none")
+// validateResult rejects a result that lacks an address or a destination, or that the CNI library
+// cannot encode again without changing a number.
+func validateResult(result *current.Result) error {
+	for i, entry := range result.Interfaces {
+		if !fitsFloat64(entry.Mtu) {
+			return fmt.Errorf("interfaces[%d].mtu: %d is out of range", i, entry.Mtu)
 		}
 	}
-	for _, ip := range result.IPs {
+	for i, ip := range result.IPs {
 		if ip.Address.IP == nil {
-			return errors.New("an entry of ips has no address")
+			return fmt.Errorf("ips[%d] has no address", i)
 		}
-		if ip.Interface != nil && !exact(*ip.Interface) {
-			return errors.New("an entry of ips has a number that is none")
+		if ip.Interface != nil && !fitsFloat64(*ip.Interface) {
+			return fmt.Errorf("ips[%d].interface: %d is out of range", i, *ip.Interface)
 		}
 	}
-	for _, route := range result.Routes {
+	for i, route := range result.Routes {
 		if route.Dst.IP == nil {
-			return errors.New("an entry of routes has no destination")
+			return fmt.Errorf("routes[%d] has no destination", i)
 		}
-		if !exact(route.MTU) || !exact(route.AdvMSS) || !exact(route.Priority) ||
-			route.Table != nil && !exact(*route.Table) || route.Scope != nil && !exact(*route.Scope) {
-			return errors.New("an entry of routes has a number that is none")
+		for _, field := range []struct {
+			key   string
+			value *int
+		}{
+			{"mtu", &route.MTU}, {"advmss", &route.AdvMSS}, {"priority", &route.Priority},
+			{"table", route.Table}, {"scope", route.Scope},
+		} {
+			if field.value != nil && !fitsFloat64(*field.value) {
+				return fmt.Errorf("routes[%d].%s: %d is out of range", i, field.key, *field.value)
+			}
 		}
 	}
 	return nil
 }
 
-// exact says whether the CNI library prints a number as it was: its results pass
-// through a float64, which makes others of the largest integers, the largest of
-// all unreadable ones.
-func exact(n int) bool {
+// fitsFloat64 reports whether n survives a conversion to float64 unchanged. The CNI library
+// encodes results through float64, which changes integers beyond 2^53 and makes the largest
+// ones unreadable.
+func fitsFloat64(n int) bool {
 	const most = 1 << 53
 	return -most <= n && n <= most
 }

@@ -10,16 +10,17 @@ import (
 	current "github.com/containernetworking/cni/pkg/types/100"
 )
 
-// resultsByVersion are what a plugin before this one prints in each version:
-// one address with its gateway, one route, one name server.
+// resultsByVersion maps each cniVersion to the result of a previous plugin, without its cniVersion: one
+// address with its gateway, one route, one name server.
 var resultsByVersion = map[string]string{
-	"0.1.0": `{"ip4": {"ip": "10.0.0.5/24", "gateway": "10.0.0.1", "routes": [{"dst": "0.0.0.0/0"}]}, "dns": {"nameservers": ["10.0.0.53"]}}`,
-	"0.2.0": `{"ip4": {"ip": "10.0.0.5/24", "gateway": "10.0.0.1", "routes": [{"dst": "0.0.0.0/0"}]}, "dns": {"nameservers": ["10.0.0.53"]}}`,
+	"0.1.0": result01, "0.2.0": result01,
 	"0.3.0": result03, "0.3.1": result03, "0.4.0": result03,
 	"1.0.0": result10, "1.1.0": result10,
 }
 
 const (
+	result01 = `{"ip4": {"ip": "10.0.0.5/24", "gateway": "10.0.0.1", "routes": [{"dst": "0.0.0.0/0"}]},
+		"dns": {"nameservers": ["10.0.0.53"]}}`
 	result03 = `{"interfaces": [{"name": "eth0", "mac": "02:00:00:00:00:09", "sandbox": "/run/netns/pod"}],
 		"ips": [{"version": "4", "interface": 0, "address": "10.0.0.5/24", "gateway": "10.0.0.1"}],
 		"routes": [{"dst": "0.0.0.0/0"}], "dns": {"nameservers": ["10.0.0.53"]}}`
@@ -52,14 +53,14 @@ func TestDecodeResult(t *testing.T) {
 	}
 }
 
-// wantResult looks at everything that resultsByVersion say.
+// wantResult checks all values of resultsByVersion.
 func wantResult(t *testing.T, got *current.Result, interfaces bool) {
 	t.Helper()
 	if got.CNIVersion != current.ImplementedSpecVersion {
 		t.Errorf("version\nwant %s\ngot  %s", current.ImplementedSpecVersion, got.CNIVersion)
 	}
 	if len(got.IPs) != 1 || got.IPs[0].Address.String() != "10.0.0.5/24" || got.IPs[0].Gateway.String() != "10.0.0.1" {
-		t.Errorf("IPs\nwant 10.0.0.5/24 by way of 10.0.0.1\ngot  %v", got.IPs)
+		t.Errorf("IPs\nwant 10.0.0.5/24 with the gateway 10.0.0.1\ngot  %v", got.IPs)
 	}
 	if len(got.Routes) != 1 || got.Routes[0].Dst.String() != "0.0.0.0/0" || got.Routes[0].GW != nil {
 		t.Errorf("Routes\nwant 0.0.0.0/0\ngot  %v", got.Routes)
@@ -70,7 +71,8 @@ func wantResult(t *testing.T, got *current.Result, interfaces bool) {
 	if !interfaces {
 		return
 	}
-	if len(got.Interfaces) != 1 || *got.Interfaces[0] != (current.Interface{Name: "eth0", Mac: "02:00:00:00:00:09", Sandbox: "/run/netns/pod"}) {
+	want := current.Interface{Name: "eth0", Mac: "02:00:00:00:00:09", Sandbox: "/run/netns/pod"}
+	if len(got.Interfaces) != 1 || *got.Interfaces[0] != want {
 		t.Errorf("Interfaces\nwant eth0\ngot  %v", got.Interfaces)
 	}
 	if index := got.IPs[0].Interface; index == nil || *index != 0 {
@@ -78,11 +80,12 @@ func wantResult(t *testing.T, got *current.Result, interfaces bool) {
 	}
 }
 
-func TestDecodeResultKeepsWhatOnly110Has(t *testing.T) {
+func TestDecodeResultKeepsKeysOf110(t *testing.T) {
 	got, err := DecodeResult([]byte(`{"cniVersion": "1.1.0",
 		"interfaces": [{"name": "eth0", "mtu": 1400, "socketPath": "/run/vhost", "pciID": "0000:00:1f.6"}],
 		"ips": [{"address": "fd00::5/64"}],
-		"routes": [{"dst": "fd01::/64", "gw": "fd00::1", "mtu": 1300, "advmss": 1200, "priority": 5, "table": 100, "scope": 0}]}`), "1.1.0")
+		"routes": [{"dst": "fd01::/64", "gw": "fd00::1", "mtu": 1300, "advmss": 1200, "priority": 5, "table": 100, "scope": 0}]
+		}`), "1.1.0")
 	if err != nil {
 		t.Fatalf("DecodeResult\nwant no error\ngot  %v", err)
 	}
@@ -93,7 +96,8 @@ func TestDecodeResultKeepsWhatOnly110Has(t *testing.T) {
 		t.Errorf("absent interface index\nwant absent\ngot  %d", *index)
 	}
 	r := got.Routes[0]
-	if r.MTU != 1300 || r.AdvMSS != 1200 || r.Priority != 5 || r.Table == nil || *r.Table != 100 || r.Scope == nil || *r.Scope != 0 {
+	if r.MTU != 1300 || r.AdvMSS != 1200 || r.Priority != 5 ||
+		r.Table == nil || *r.Table != 100 || r.Scope == nil || *r.Scope != 0 {
 		t.Errorf("route\nwant every attribute kept\ngot  %v", r)
 	}
 }
@@ -101,10 +105,10 @@ func TestDecodeResultKeepsWhatOnly110Has(t *testing.T) {
 func TestDecodeResultRefused(t *testing.T) {
 	tests := []struct {
 		name, data  string
-		undecodable bool // not even an object of the right shape
+		undecodable bool // want ErrUndecodable
 	}{
-		{"nothing", ``, true},
-		{"no JSON", `hello`, true},
+		{"empty", ``, true},
+		{"not JSON", `hello`, true},
 		{"array", `[]`, true},
 		{"string", `"ok"`, true},
 		{"cniVersion is a number", `{"cniVersion": 1}`, true},
@@ -129,9 +133,9 @@ func TestDecodeResultRefused(t *testing.T) {
 	}
 }
 
-// The CNI library decodes these without a word, and panics on them later or
-// prints "<nil>" for an address, which no runtime can read.
-func TestDecodeResultIncompleteIsRefused(t *testing.T) {
+// The CNI library decodes these results without an error. Later it panics on them, or prints "<nil>" for an
+// address, which no runtime can decode.
+func TestDecodeResultIncompleteRefused(t *testing.T) {
 	tests := []struct{ name, version, data string }{
 		{"null", "1.1.0", `null`},
 		{"null and a newline", "1.1.0", "null\n"},
@@ -142,10 +146,10 @@ func TestDecodeResultIncompleteIsRefused(t *testing.T) {
 		{"null address, 0.3.1", "0.3.1", `{"ips": [null]}`},
 		{"null route", "1.1.0", `{"routes": [null]}`},
 		{"null route, 0.4.0", "0.4.0", `{"routes": [null]}`},
-		{"no address", "1.1.0", `{"ips": [{"gateway": "10.0.0.1"}]}`},
-		{"no destination", "1.1.0", `{"routes": [{"gw": "10.0.0.1"}]}`},
-		{"no ip, 0.2.0", "0.2.0", `{"ip4": {"gateway": "10.0.0.1"}}`},
-		{"no destination, 0.2.0", "0.2.0", `{"ip6": {"ip": "fd00::5/64", "routes": [null]}}`},
+		{"address missing", "1.1.0", `{"ips": [{"gateway": "10.0.0.1"}]}`},
+		{"destination missing", "1.1.0", `{"routes": [{"gw": "10.0.0.1"}]}`},
+		{"ip missing, 0.2.0", "0.2.0", `{"ip4": {"gateway": "10.0.0.1"}}`},
+		{"destination missing, 0.2.0", "0.2.0", `{"ip6": {"ip": "fd00::5/64", "routes": [null]}}`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -189,13 +193,13 @@ func TestParsePrevResultAbsent(t *testing.T) {
 	}
 }
 
-func TestParsePrevResultEmptyIsOne(t *testing.T) {
+func TestParsePrevResultEmptyObject(t *testing.T) {
 	if got := mustParse(t, callOf(vmsWith(`"prevResult": {}`))).PrevResult; got == nil {
 		t.Error("PrevResult of {}\nwant an empty result\ngot  nil")
 	}
 }
 
-func TestParsePrevResultBroken(t *testing.T) {
+func TestParsePrevResultRefused(t *testing.T) {
 	tests := []struct{ name, value string }{
 		{"number", `5`},
 		{"string", `"{}"`},
@@ -212,8 +216,8 @@ func TestParsePrevResultBroken(t *testing.T) {
 	}
 }
 
-// A result that was decoded once can be handed on, and is then the same.
-func TestDecodeResultAgainIsTheSame(t *testing.T) {
+// Decoding an encoded result yields the same result.
+func TestDecodeResultTwice(t *testing.T) {
 	for version, data := range resultsByVersion {
 		t.Run(version, func(t *testing.T) {
 			first, err := DecodeResult([]byte(data), version)
@@ -233,27 +237,33 @@ func TestDecodeResultAgainIsTheSame(t *testing.T) {
 				t.Fatal(err)
 			}
 			if string(got) != string(want) {
-				t.Errorf("second decoding\nwant %s\ngot  %s", want, got)
+				t.Errorf("encoded second result\nwant %s\ngot  %s", want, got)
 			}
 		})
 	}
 }
 
-// The CNI library prints results by way of float64: what it would change is refused.
-func TestDecodeResultOfNumbersThatCannotBeHandedOn(t *testing.T) {
-	for _, format := range []string{
-		`{"interfaces": [{"name": "a", "mtu": %d}]}`,
-		`{"ips": [{"address": "192.0.2.2/24", "interface": %d}]}`,
-		`{"routes": [{"dst": "0.0.0.0/0", "mtu": %d}]}`,
-		`{"routes": [{"dst": "0.0.0.0/0", "advmss": %d}]}`,
-		`{"routes": [{"dst": "0.0.0.0/0", "priority": %d}]}`,
-		`{"routes": [{"dst": "0.0.0.0/0", "table": %d}]}`,
-		`{"routes": [{"dst": "0.0.0.0/0", "scope": %d}]}`,
+// The CNI library encodes results through float64. Numbers that it would change are rejected.
+func TestDecodeResultNumberOutOfRange(t *testing.T) {
+	for key, format := range map[string]string{
+		"interfaces[0].mtu":  `{"interfaces": [{"name": "a", "mtu": %d}]}`,
+		"ips[0].interface":   `{"ips": [{"address": "192.0.2.2/24", "interface": %d}]}`,
+		"routes[0].mtu":      `{"routes": [{"dst": "0.0.0.0/0", "mtu": %d}]}`,
+		"routes[0].advmss":   `{"routes": [{"dst": "0.0.0.0/0", "advmss": %d}]}`,
+		"routes[0].priority": `{"routes": [{"dst": "0.0.0.0/0", "priority": %d}]}`,
+		"routes[0].table":    `{"routes": [{"dst": "0.0.0.0/0", "table": %d}]}`,
+		"routes[0].scope":    `{"routes": [{"dst": "0.0.0.0/0", "scope": %d}]}`,
 	} {
-		for n, refused := range map[int]bool{1 << 53: false, -1 << 53: false, 1<<53 + 1: true, -1<<53 - 1: true, 1<<63 - 1: true} {
+		for n, refused := range map[int]bool{
+			1 << 53: false, -1 << 53: false, 1<<53 + 1: true, -1<<53 - 1: true, 1<<63 - 1: true,
+		} {
 			data := fmt.Sprintf(format, n)
-			if _, err := DecodeResult([]byte(data), "1.1.0"); (err != nil) != refused {
+			_, err := DecodeResult([]byte(data), "1.1.0")
+			if (err != nil) != refused {
 				t.Errorf("DecodeResult of %s\nwant an error: %v\ngot  %v", data, refused, err)
+			}
+			if refused {
+				wantText(t, err, fmt.Sprintf("%s: %d is out of range", key, n))
 			}
 		}
 	}

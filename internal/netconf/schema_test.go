@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// Editors check configurations with the schema; test/e2e compares the values.
-func TestSchemaHasTheKeysOfThePlugin(t *testing.T) {
+// The schema must have the same keys as rawConfig: editors check configurations with it. test/schema compares
+// the values.
+func TestSchemaHasSameKeys(t *testing.T) {
 	data, err := os.ReadFile("../../schema/tap.schema.json")
 	if err != nil {
 		t.Fatal(err)
@@ -26,19 +27,19 @@ func TestSchemaHasTheKeysOfThePlugin(t *testing.T) {
 	}
 	inSchema := schema.Defs.Tap.Properties
 
-	ofList := []string{"plugins"}                 // read only to be refused
-	ofRuntime := []string{"type", "capabilities"} // not for the plugin
+	ofList := []string{"plugins"}                 // decoded only to be rejected
+	ofRuntime := []string{"type", "capabilities"} // used by the runtime only
 	read := map[string]bool{}
-	for _, field := range reflect.VisibleFields(reflect.TypeFor[stdin]()) {
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[rawConfig]()) {
 		key := field.Tag.Get("json")
 		read[key] = true
 		if _, there := inSchema[key]; !there && !slices.Contains(ofList, key) {
-			t.Errorf("properties of $defs/tap\nwant %s, which the plugin reads\ngot  none of that name", key)
+			t.Errorf("properties of $defs/tap\nwant %s, which the plugin decodes\ngot  no such key", key)
 		}
 	}
 	for key := range inSchema {
 		if !read[key] && !slices.Contains(ofRuntime, key) {
-			t.Errorf("properties of $defs/tap\nwant keys that the plugin reads\ngot  %s", key)
+			t.Errorf("properties of $defs/tap\nwant keys that the plugin decodes\ngot  %s", key)
 		}
 	}
 }

@@ -7,49 +7,50 @@ import (
 	"fmt"
 )
 
-// VLANs are those of a bridge's port. With the zero value the port has those that the
-// bridge gives to a new one.
+// VLANs describes the VLANs of a bridge port. With the zero value the port keeps the VLANs that the bridge
+// gives to a new port.
 type VLANs struct {
-	Native      int         // of frames without a tag, in both directions, 1 to 4094; 0: no VLANs are asked for
-	Tagged      []VLANRange // ascending, with a gap between any two, and without Native
-	DropDefault bool        // the bridge's default VLAN is taken from the port, unless it is among these
+	Native      int         // VLAN ID of untagged frames in both directions, 1 to 4094; 0 if no VLANs are requested
+	Tagged      []VLANRange // ascending, not adjacent, and without Native
+	DropDefault bool        // remove the bridge's default VLAN from the port, unless it is Native or in Tagged
 }
 
-// VLANRange are the VLANs from First to Last, both included.
+// VLANRange is the range of VLAN IDs from First to Last, inclusive.
 type VLANRange struct{ First, Last int }
 
 const (
-	maxVLAN = 4094 // the 12 bits of IEEE 802.1Q less 4095, which is reserved; 0 is "no VLAN"
-	// trunkNative is the native VLAN of a trunk that names none, as the reference's bridge
-	// plugin has it (v1.9.1, plugins/main/bridge/bridge.go, setupVeth).
+	maxVLAN = 4094 // IEEE 802.1Q: the ID has 12 bits, 4095 is reserved, and 0 means "no VLAN"
+	// trunkNative is the native VLAN of a trunk without the key vlan, as in the bridge plugin of
+	// containernetworking/plugins (v1.9.1, plugins/main/bridge/bridge.go, setupVeth).
 	trunkNative = 1
 )
 
-// vlans reads the keys of the bridge plugin. A VLAN that is both native and in the trunk is native.
-func (in *stdin) vlans(bridge string) (VLANs, error) {
-	native, err := integer("vlan", in.VLAN, 0, maxVLAN, fmt.Sprintf("an integer from 1 to %d, or 0 for none", maxVLAN))
+// vlans returns the VLANs of the port. The keys have the names and the meaning of the bridge plugin's. A
+// VLAN that is both native and in the trunk is native.
+func (raw *rawConfig) vlans(bridge string) (VLANs, error) {
+	native, err := decodeInteger("vlan", raw.VLAN, 0, maxVLAN, fmt.Sprintf("an integer from 1 to %d, or 0 for none", maxVLAN))
 	if err != nil {
 		return VLANs{}, err
 	}
 	if native != 0 && bridge == "" {
-		return VLANs{}, needsBridge("vlan", in.VLAN)
+		return VLANs{}, needsBridgeError("vlan", raw.VLAN)
 	}
-	trunk, err := in.vlanTrunk()
+	trunk, err := raw.vlanTrunk()
 	if err != nil {
 		return VLANs{}, err
 	}
 	if trunk != nil && bridge == "" {
-		return VLANs{}, needsBridge("vlanTrunk", in.VLANTrunk)
+		return VLANs{}, needsBridgeError("vlanTrunk", raw.VLANTrunk)
 	}
-	preserve := false // as in the bridge plugin v1.9.1: a guest stays within its VLAN
-	if err := decode("preserveDefaultVlan", in.PreserveVLAN, &preserve, "true or false"); err != nil {
+	preserve := false // default of the bridge plugin v1.9.1: a guest stays within its VLAN
+	if err := decode("preserveDefaultVlan", raw.PreserveVLAN, &preserve, "true or false"); err != nil {
 		return VLANs{}, err
 	}
 	if preserve && bridge == "" {
-		return VLANs{}, needsBridge("preserveDefaultVlan", in.PreserveVLAN)
+		return VLANs{}, needsBridgeError("preserveDefaultVlan", raw.PreserveVLAN)
 	}
 	if native == 0 && trunk == nil {
-		return VLANs{}, nil // a port without VLANs of its own keeps the default
+		return VLANs{}, nil // a port without requested VLANs keeps the default VLAN
 	}
 	if native == 0 {
 		native = trunkNative
@@ -62,18 +63,19 @@ func (in *stdin) vlans(bridge string) (VLANs, error) {
 	return vlans, nil
 }
 
-// needsBridge is the error of a key that is about a port, where the tap is none.
-func needsBridge(key string, value json.RawMessage) error {
+// needsBridgeError returns the error for a setting of a bridge port without the key bridge.
+func needsBridgeError(key string, value json.RawMessage) error {
 	return &KeyError{
-		Key: key, Value: clip(value), Allowed: key + " together with bridge",
-		Err: errors.New("it is a setting of a bridge's port, and the tap is none"),
+		Key: key, Value: truncate(value), Allowed: key + " together with bridge",
+		Err: errors.New(`requires the key "bridge"`),
 	}
 }
 
-// vlanTrunk reads a list of VLANs and ranges; nil: there are none.
-func (in *stdin) vlanTrunk() (*vlanSet, error) {
+// vlanTrunk returns the VLANs of the key vlanTrunk, or nil if the list is empty or absent.
+func (raw *rawConfig) vlanTrunk() (*vlanSet, error) {
 	var entries []json.RawMessage
-	if err := decode("vlanTrunk", in.VLANTrunk, &entries, "a list of objects, each "+trunkAllowed); err != nil || len(entries) == 0 {
+	err := decode("vlanTrunk", raw.VLANTrunk, &entries, "a list of objects, each "+trunkAllowed)
+	if err != nil || len(entries) == 0 {
 		return nil, err
 	}
 	trunk := &vlanSet{}
@@ -87,29 +89,30 @@ func (in *stdin) vlanTrunk() (*vlanSet, error) {
 
 const trunkAllowed = "with id, or with minID and maxID together, or with all three"
 
-// vlanSet has the VLANs 1 to 4094, by their number.
+// vlanSet is a set of VLAN IDs from 1 to 4094.
 type vlanSet [maxVLAN + 1]bool
 
-// addEntry adds what an entry of vlanTrunk names. A misspelt key is an error: its VLAN would be missing.
+// addEntry adds the VLANs of an entry of vlanTrunk. An unknown key is an error: the VLAN of a misspelt key
+// would be missing.
 func (s *vlanSet) addEntry(key string, raw json.RawMessage) error {
 	var entry struct {
 		ID    json.RawMessage `json:"id"`
 		MinID json.RawMessage `json:"minID"`
 		MaxID json.RawMessage `json:"maxID"`
 	}
-	wrong := func(err error) error {
-		return &KeyError{Key: key, Value: clip(raw), Allowed: "an object " + trunkAllowed, Err: err}
+	invalid := func(err error) error {
+		return &KeyError{Key: key, Value: truncate(raw), Allowed: "an object " + trunkAllowed, Err: err}
 	}
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&entry); err != nil {
-		return wrong(err)
+		return invalid(err)
 	}
 	switch {
 	case absent(entry.ID) && absent(entry.MinID) && absent(entry.MaxID):
-		return wrong(errors.New("it names no VLAN"))
+		return invalid(errors.New("it has no VLAN ID"))
 	case absent(entry.MinID) != absent(entry.MaxID):
-		return wrong(errors.New("a range needs both its ends"))
+		return invalid(errors.New("a range needs both minID and maxID"))
 	}
 	id, err := trunkID(key+".id", entry.ID)
 	if err != nil {
@@ -125,8 +128,8 @@ func (s *vlanSet) addEntry(key string, raw json.RawMessage) error {
 	}
 	if first > last {
 		return &KeyError{
-			Key: key + ".minID", Value: clip(entry.MinID), Allowed: "a minID that is not above maxID",
-			Err: fmt.Errorf("it is above the maxID, %d", last),
+			Key: key + ".minID", Value: truncate(entry.MinID), Allowed: "a minID that is not above maxID",
+			Err: fmt.Errorf("is above maxID %d", last),
 		}
 	}
 	s.add(id, id)
@@ -134,21 +137,22 @@ func (s *vlanSet) addEntry(key string, raw json.RawMessage) error {
 	return nil
 }
 
-// trunkID is 0 where it is absent.
+// trunkID returns a VLAN ID, or 0 if the key is absent.
 func trunkID(key string, raw json.RawMessage) (int64, error) {
 	if absent(raw) {
 		return 0, nil
 	}
-	return integer(key, raw, 1, maxVLAN, fmt.Sprintf("an integer from 1 to %d", maxVLAN))
+	return decodeInteger(key, raw, 1, maxVLAN, fmt.Sprintf("an integer from 1 to %d", maxVLAN))
 }
 
-// add adds a range, unless its ends are 0.
+// add adds the VLANs from first to last. It adds none if first is 0.
 func (s *vlanSet) add(first, last int64) {
 	for v := first; v <= last && v != 0; v++ {
 		s[v] = true
 	}
 }
 
+// ranges returns the set as ascending ranges, with a gap between any two.
 func (s *vlanSet) ranges() []VLANRange {
 	var list []VLANRange
 	for v, has := range s {

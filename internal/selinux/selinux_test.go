@@ -16,7 +16,7 @@ import (
 
 func ptr[T any](v T) *T { return &v }
 
-func TestChildGetsTheOptionsOfItsParent(t *testing.T) {
+func TestChildOptionsFromChildArgs(t *testing.T) {
 	ids := map[string]*uint32{"none": nil, "root": ptr(uint32(0)), "user": ptr(uint32(1000)), "largest": ptr(uint32(4294967294))}
 	for ownerName, owner := range ids {
 		for groupName, group := range ids {
@@ -43,13 +43,13 @@ func TestIsChild(t *testing.T) {
 		args []string
 		want bool
 	}{
-		{"a runtime's call", []string{"tap"}, false},
-		{"no arguments at all", nil, false},
-		{"the child", []string{"tap", childCommand, "net1", "false", "", ""}, true},
-		{"one argument less", []string{"tap", childCommand, "net1", "false", ""}, false},
-		{"one argument more", []string{"tap", childCommand, "net1", "false", "", "", ""}, false},
-		{"another command", []string{"tap", "version", "net1", "false", "", ""}, false},
-		{"the command elsewhere", []string{childCommand, "tap", "net1", "false", "", ""}, false},
+		{"call of a runtime", []string{"tap"}, false},
+		{"no arguments", nil, false},
+		{"child", []string{"tap", childCommand, "net1", "false", "", ""}, true},
+		{"one argument too few", []string{"tap", childCommand, "net1", "false", ""}, false},
+		{"one argument too many", []string{"tap", childCommand, "net1", "false", "", "", ""}, false},
+		{"other command", []string{"tap", "version", "net1", "false", "", ""}, false},
+		{"command in the wrong position", []string{childCommand, "tap", "net1", "false", "", ""}, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -60,15 +60,15 @@ func TestIsChild(t *testing.T) {
 	}
 }
 
-func TestChildRefusesOptionsThatNoParentWrites(t *testing.T) {
+func TestChildInvalidOptionsRefused(t *testing.T) {
 	tests := []struct {
 		name string
 		args []string
 	}{
-		{"multiQueue is a word", []string{"net1", "maybe", "", ""}},
-		{"owner is a word", []string{"net1", "true", "qemu", ""}},
+		{"multiQueue is not a bool", []string{"net1", "maybe", "", ""}},
+		{"owner is a name", []string{"net1", "true", "qemu", ""}},
 		{"owner is negative", []string{"net1", "true", "-1", ""}},
-		{"group would wrap to root", []string{"net1", "true", "", "4294967296"}},
+		{"group wraps to root", []string{"net1", "true", "", "4294967296"}},
 		{"group is hexadecimal", []string{"net1", "true", "", "0x10"}},
 	}
 	for _, tt := range tests {
@@ -83,9 +83,9 @@ func TestChildRefusesOptionsThatNoParentWrites(t *testing.T) {
 	}
 }
 
-// The child's standard error may be lost: its exit status has to tell.
-func TestChildErrorIsTheErrnoOfItsExitStatus(t *testing.T) {
-	null, err := os.Open(os.DevNull) // no device is attached to it
+// The standard error of the child may be lost, so its exit status is the errno.
+func TestChildErrorFromExitStatus(t *testing.T) {
+	null, err := os.Open(os.DevNull) // a file without an attached device
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,11 +96,11 @@ func TestChildErrorIsTheErrnoOfItsExitStatus(t *testing.T) {
 		errno unix.Errno
 		cause error // in the chain
 	}{
-		{"forbidden", unix.EACCES, ErrLabel},
-		{"capability refused", unix.EPERM, ErrLabel},
-		{"device withheld", unix.ENOTTY, ErrLabel},
+		{"denied", unix.EACCES, ErrLabel},
+		{"capability denied", unix.EPERM, ErrLabel},
+		{"device replaced", unix.ENOTTY, ErrLabel},
 		{"name taken", unix.EBUSY, tuntap.ErrExists},
-		{"largest that a tap's ioctls return", unix.EBADFD, nil},
+		{"largest errno of the ioctls of a tap", unix.EBADFD, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -118,18 +118,18 @@ func TestChildErrorIsTheErrnoOfItsExitStatus(t *testing.T) {
 	}
 }
 
-// What execve can no longer refuse ends the child by a signal.
-func TestChildErrorOfAFileThatMayNotBeMapped(t *testing.T) {
+// If execve fails too late to return an error, the kernel kills the child.
+func TestChildErrorFileNotMappable(t *testing.T) {
 	ended := exec.Command("sh", "-c", "kill -SEGV $$").Run()
 	if got := childError(ended, tuntap.NewFile(-1), "a:b:c:s0"); !errors.Is(got, ErrLabel) || !errors.Is(got, ended) {
 		t.Errorf("childError\nwant %v and %v in the chain\ngot  %v", ErrLabel, ended, got)
 	}
 }
 
-func TestChildErrorOfWhatIsNoExitStatus(t *testing.T) {
+func TestChildErrorWithoutExitStatus(t *testing.T) {
 	killed := exec.Command("sh", "-c", "kill -9 $$").Run()
 	cause := errors.New("because")
-	for name, err := range map[string]error{"none": nil, "killed": killed, "not even started": cause} {
+	for name, err := range map[string]error{"no error": nil, "killed": killed, "not started": cause} {
 		t.Run(name, func(t *testing.T) {
 			if got := childError(err, tuntap.NewFile(-1), "a:b:c:s0"); !errors.Is(got, err) || errors.Is(got, ErrLabel) {
 				t.Errorf("childError\nwant %v\ngot  %v", err, got)

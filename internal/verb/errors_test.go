@@ -30,8 +30,8 @@ func TestVerbErrorCodes(t *testing.T) {
 			"delete the attachment and add it again, or find out what changed it"},
 		{"differences, and an error of the IPAM plugin", errors.Join(report("net1", []plan.Difference{{What: "up"}}), &ipam.Error{Plugin: "fake", Verb: "CHECK", Err: cause}), 104,
 			"delete the attachment and add it again, or find out what changed it"},
-		{"CHECK without prevResult", Check(callIn(ownNetns, "")), 7, "allowed is the result of ADD, which the runtime passes"},
-		{"STATUS keeps the advice", statusError(ipam.ErrNotFound), 50, "install the IPAM plugin into one of the folders of CNI_PATH, which the message lists"},
+		{"CHECK without prevResult", Check(callIn(ownNetns, "")), 7, "allowed: the result of ADD, which the runtime passes"},
+		{"STATUS keeps the advice", statusError(ipam.ErrNotFound), 50, "install the IPAM plugin in one of the directories of CNI_PATH, which the message lists"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := cni.Render(fmt.Errorf("attempt on something: %w", tt.err))
@@ -79,8 +79,8 @@ func TestUndoKeepsCodeAndAdvice(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			err := added(tt.steps...).undo(failure)
 			got := cni.Render(err)
-			if got.Code != 7 || got.Details != "allowed is 1280 or more" || got.Msg != tt.msg {
-				t.Errorf("undo\nwant 7 %s (allowed is 1280 or more)\ngot  %d %s (%s)", tt.msg, got.Code, got.Msg, got.Details)
+			if got.Code != 7 || got.Details != "allowed: 1280 or more" || got.Msg != tt.msg {
+				t.Errorf("undo\nwant 7 %s (allowed: 1280 or more)\ngot  %d %s (%s)", tt.msg, got.Code, got.Msg, got.Details)
 			}
 			if !errors.Is(err, failure) {
 				t.Errorf("chain\nwant the failure\ngot  %v", err)

@@ -89,20 +89,20 @@ func write(t *testing.T, path, content string, mode os.FileMode) {
 
 func TestInstallPutsAndRemoves(t *testing.T) {
 	i := newTools(t)
-	i.wantOK(t, "is this plugin now", "install")
+	i.wantOK(t, "installed ", "install")
 	i.wantOnly(t, read(t, i.plugin))
-	i.wantOK(t, "is gone", "remove")
+	i.wantOK(t, "removed ", "remove")
 	if got := files(t, i.dir); got != "" {
 		t.Errorf("left behind\n%s", got)
 	}
-	i.wantOK(t, "is not there", "remove")
+	i.wantOK(t, "does not exist", "remove")
 }
 
 func TestInstallIdenticalIsLeftAlone(t *testing.T) {
 	i := newTools(t)
-	i.wantOK(t, "now", "install")
+	i.wantOK(t, "installed ", "install")
 	inode := i.inode(t)
-	i.wantOK(t, "is this plugin already", "install")
+	i.wantOK(t, "is up to date", "install")
 	if i.inode(t) != inode {
 		t.Error("the file was replaced")
 	}
@@ -112,7 +112,7 @@ func TestInstallIdenticalIsLeftAlone(t *testing.T) {
 		"it is somebody else's":   func() error { return os.Chown(i.target(), 1000, 0) },
 	} {
 		must(t, spoil())
-		i.wantOK(t, "now", "install")
+		i.wantOK(t, "installed ", "install")
 		i.wantOnly(t, read(t, i.plugin))
 		var stat unix.Stat_t
 		if err := unix.Stat(i.target(), &stat); err != nil || stat.Uid != 0 {
@@ -135,7 +135,7 @@ func TestInstallReplacesWhatIsThere(t *testing.T) {
 	} {
 		put()
 		before, _ := os.ReadFile(elsewhere)
-		i.wantOK(t, "now", "install")
+		i.wantOK(t, "installed ", "install")
 		i.wantOnly(t, read(t, i.plugin))
 		if after, _ := os.ReadFile(elsewhere); !bytes.Equal(before, after) {
 			t.Errorf("%s: it was written through", name)
@@ -151,10 +151,10 @@ func TestInstallVerifiesFirst(t *testing.T) {
 	good := i.plugin
 	i.plugin = filepath.Join(t.TempDir(), "tap")
 	for _, c := range []struct{ content, says string }{
-		{"#!/bin/sh\necho no >&2; exit 3\n", "exit status 3; it said: no"},
-		{"#!/bin/sh\necho '{}'\n", "its answer to VERSION is not one"},
+		{"#!/bin/sh\necho no >&2; exit 3\n", "exit status 3; output: no"},
+		{"#!/bin/sh\necho '{}'\n", "invalid answer to VERSION"},
 		{read(t, good)[:1<<20], "run the plugin"}, // half of it
-		{read(t, filepath.Join(rootOf(t, "s390x"), "tap")), "another kind of processor"},
+		{read(t, filepath.Join(rootOf(t, "s390x"), "tap")), "another architecture"},
 	} {
 		write(t, i.plugin, c.content, 0o755)
 		i.wantError(t, c.says, "install")
@@ -164,15 +164,15 @@ func TestInstallVerifiesFirst(t *testing.T) {
 
 func TestInstallSaysWhatIsWrong(t *testing.T) {
 	i := newTools(t)
-	i.wantError(t, "install or remove")
-	i.wantError(t, "install or remove", "erase")
-	i.wantError(t, "flags go before the verb", "install", "remove")
-	i.wantError(t, "flags go before the verb", "install", "-wait")
+	i.wantError(t, "missing command: want install or remove")
+	i.wantError(t, `unknown command "erase": want install or remove`, "erase")
+	i.wantError(t, "flags go before the command", "install", "remove")
+	i.wantError(t, "flags go before the command", "install", "-wait")
 
 	elsewhere := i
 	elsewhere.dir = "/nowhere"
-	elsewhere.wantError(t, "is it the host's, mounted here?", "install")
-	elsewhere.wantError(t, "is it the host's, mounted here?", "remove")
+	elsewhere.wantError(t, "mount the host's directory there", "install")
+	elsewhere.wantError(t, "mount the host's directory there", "remove")
 
 	none := i
 	none.plugin = "/nowhere/tap"
@@ -180,11 +180,11 @@ func TestInstallSaysWhatIsWrong(t *testing.T) {
 
 	must(t, os.Chown(i.dir, 1000, 1000)) // root without capabilities may not write there
 	must(t, os.Chmod(i.dir, 0o755))
-	i.wantError(t, "of user 1000, and this is user 0", "install")
+	i.wantError(t, "belongs to user 1000, but this process runs as user 0", "install")
 	must(t, os.Chown(i.dir, 0, 0))
 
 	must(t, os.Mkdir(i.target(), 0o755))
-	i.wantError(t, "put the plugin in its place", "install")
+	i.wantError(t, "replace "+i.target(), "install")
 	if got := files(t, i.dir); got != "" {
 		t.Errorf("left behind\n%s", got)
 	}
@@ -196,7 +196,7 @@ func TestInstallIntoABadFileSystemFails(t *testing.T) {
 		flags         uintptr
 		options, says string
 	}{
-		{unix.MS_NOEXEC, "", "mounted noexec"},
+		{unix.MS_NOEXEC, "", "mounted with noexec"},
 		{0, "size=1m", "no space left on device"},
 		{unix.MS_RDONLY, "", "read-only file system"},
 	} {
@@ -265,13 +265,13 @@ var traced = regexp.MustCompile(`^[0-9]+ +([a-z0-9]+)\(`)
 
 func TestInstallSweepsWhatAKilledOneLeft(t *testing.T) {
 	i := newTools(t)
-	i.wantOK(t, "now", "install")
+	i.wantOK(t, "installed ", "install")
 	old, young := filepath.Join(i.dir, ".tap-install-1"), filepath.Join(i.dir, ".tap-install-2")
 	write(t, old, "half", 0o600)
 	must(t, os.Chtimes(old, time.Time{}, time.Now().Add(-2*time.Hour)))
 	write(t, young, "half", 0o600) // of one that is at work
 	write(t, filepath.Join(i.dir, ".tap"), "a stranger's", 0o600)
-	i.wantOK(t, "already", "install") // as a container that starts again
+	i.wantOK(t, "up to date", "install") // as a container that starts again
 	if got, want := files(t, i.dir), "-rw------- .tap \n-rw------- .tap-install-2 \n-rwxr-xr-x tap \n"; got != want {
 		t.Errorf("want\n%s\ngot\n%s", want, got)
 	}
@@ -281,16 +281,16 @@ func TestRemoveTakesOnlyThisPlugin(t *testing.T) {
 	i := newTools(t)
 	stranger := read(t, harness.Bin(t, "static")) // another Go program, a plugin too
 	write(t, i.target(), stranger, 0o755)
-	i.wantError(t, "is another plugin, and was left as it is", "remove")
+	i.wantError(t, "is unchanged: it is another plugin", "remove")
 	i.wantOnly(t, stranger)
 	must(t, os.Remove(i.target()))
 
 	must(t, os.Symlink(i.plugin, i.target())) // a package's
-	i.wantError(t, "no regular file", "remove")
+	i.wantError(t, "not a regular file", "remove")
 	must(t, os.Remove(i.target()))
 
 	write(t, i.target(), read(t, anotherBuild(t)), 0o755)
-	i.wantOK(t, "is gone", "remove")
+	i.wantOK(t, "removed ", "remove")
 }
 
 // With -wait it stays until it is told to go, and goes then at once.
@@ -302,7 +302,7 @@ func TestInstallWaits(t *testing.T) {
 	must(t, cmd.Start())
 	said := make([]byte, 200)
 	n, err := stdout.Read(said)
-	if err != nil || !strings.Contains(string(said[:n]), "is this plugin now") {
+	if err != nil || !strings.Contains(string(said[:n]), "installed ") {
 		t.Errorf("%v: %s", err, said[:n])
 	}
 	i.wantOnly(t, read(t, i.plugin))

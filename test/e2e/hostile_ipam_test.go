@@ -75,7 +75,7 @@ const (
 // An ADD whose IPAM plugin does not end, does nothing useful or dies is undone, and says why.
 func TestHostileIPAMProcess(t *testing.T) {
 	var all together
-	limit := []string{`IPAM plugin "hostile": ADD`, "did not end within 1s", "hangs"}
+	limit := []string{`IPAM plugin "hostile": ADD`, "timed out after 1s", "hangs"}
 	for _, c := range []struct {
 		name, script string
 		code         int
@@ -141,7 +141,7 @@ func TestHostileIPAMHangsInEveryVerb(t *testing.T) {
 		ended := host.Begin(cmd)
 		all.check(verb, func(t *testing.T) {
 			host := host.In(t)
-			ended(t).WantError(code, `IPAM plugin "hostile": `+verb, "did not end within 1s")
+			ended(t).WantError(code, `IPAM plugin "hostile": `+verb, "timed out after 1s")
 			host.WantNoProcess()
 			if _, there := host.Device("net1"); there == (verb == "DEL") {
 				t.Errorf("the device is there: %v", there)
@@ -158,7 +158,7 @@ func TestHostileIPAMHangsInTheUndo(t *testing.T) {
 	t.Parallel()
 	host := impatient(t)
 	script := `[ $CNI_COMMAND = DEL ] && ` + hangs + `; echo '{"code": 123, "msg": "no more"}'; exit 1`
-	host.Finish(scripted(t, host, "ADD", script)).WantError(123, "no more", `undo: IPAM plugin "hostile": DEL`, "did not end within 1s")
+	host.Finish(scripted(t, host, "ADD", script)).WantError(123, "no more", `undo: IPAM plugin "hostile": DEL`, "timed out after 1s")
 	host.WantNoProcess()
 	if _, there := host.Device("net1"); there {
 		t.Error("the device was left behind")
@@ -379,7 +379,7 @@ func TestHostileIPAMFile(t *testing.T) {
 		}
 	}
 	notFound := []string{`IPAM plugin "odd"`, "no such executable in CNI_PATH"}
-	itself := []string{`IPAM plugin "odd"`, "run itself without end", "host-local"}
+	itself := []string{`IPAM plugin "odd"`, "endless loop", "host-local"}
 	for _, c := range []struct {
 		name string
 		make func(host *harness.Host, path string)
@@ -397,9 +397,9 @@ func TestHostileIPAMFile(t *testing.T) {
 		{"empty", script(""), codeIPAM, []string{`IPAM plugin "odd"`, "exec format error"}},
 		{"script of itself", func(h *harness.Host, path string) { script("#!"+path+"\n")(h, path) }, codeIPAM, []string{`IPAM plugin "odd"`}},
 		{"link to the plugin", func(h *harness.Host, path string) { h.Must(os.Symlink(h.Plugin, path)) }, codeConfig, itself},
-		{"copy of the plugin", copyOf, codeConfig, []string{"run itself without end"}},
-		{"script of the plugin", script("#!$SELF\n"), codeConfig, []string{"run itself without end"}},
-		{"script that runs the plugin", script("#!/bin/sh\n$SELF; exit $?\n"), codeConfig, []string{"run itself without end"}},
+		{"copy of the plugin", copyOf, codeConfig, []string{"endless loop"}},
+		{"script of the plugin", script("#!$SELF\n"), codeConfig, []string{"endless loop"}},
+		{"script that runs the plugin", script("#!/bin/sh\n$SELF; exit $?\n"), codeConfig, []string{"endless loop"}},
 	} {
 		for _, verb := range []string{"ADD", "DEL", "GC", "STATUS"} {
 			t.Run(c.name+"/"+verb, func(t *testing.T) {
@@ -445,7 +445,7 @@ func TestHostileIPAMType(t *testing.T) {
 		"100,000":          {strings.Repeat("x", 100000), codeIPAM, "CNI_PATH"},
 		"number":           {5, codeConfig, "ipam.type"},
 		"list":             {[]string{"fake"}, codeConfig, "ipam.type"},
-		"this plugin":      {"tap", codeConfig, "run itself without end"},
+		"this plugin":      {"tap", codeConfig, "endless loop"},
 		"with white space": {" fake", codeIPAM, "no such executable"},
 	} {
 		t.Run(name, func(t *testing.T) {

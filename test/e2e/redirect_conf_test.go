@@ -172,12 +172,12 @@ func TestRedirectContradictionsTouchNothing(t *testing.T) {
 		says []string
 	}{
 		{m{"mtu": 1400}, []string{"mtu", "the tap has the interface's MTU"}},
-		{m{"mac": "02:00:00:00:00:03"}, []string{"mac", "the guest bears the interface's MAC address"}},
-		{m{"bridge": "br0"}, []string{"bridge", "nothing to a bridge"}},
-		{hostLocal(), []string{"ipam", "the guest takes the addresses that the interface has"}},
+		{m{"mac": "02:00:00:00:00:03"}, []string{"mac", "the guest uses the interface's MAC address"}},
+		{m{"bridge": "br0"}, []string{"bridge", "none to a bridge"}},
+		{hostLocal(), []string{"ipam", "the guest uses the addresses that a previous plugin assigned"}},
 		{m{"redirect": "yes"}, []string{"redirect", "true or false"}},
-		{m{"tapName": "eth0"}, []string{"tapName", "this is the interface that the tap takes over"}},
-		{m{"prevResult": nil}, []string{"redirect", "no plugin before this one", "later plugin of a chain"}},
+		{m{"tapName": "eth0"}, []string{"tapName", "this is the name of the interface that the tap is redirected to"}},
+		{m{"prevResult": nil}, []string{"redirect", "no previous plugin", "later plugin of a chain"}},
 		{m{"runtimeConfig": m{"mac": "02:00:00:00:00:03"}}, []string{"mac", "redirect"}},
 	} {
 		t.Run(text(t, c.keys), func(t *testing.T) {
