@@ -38,6 +38,7 @@ var targets = []struct {
 	{"test", "e2e.test", true},
 	{"user-test", "e2e.test", true},
 	{"demo", "bin/demo", true},
+	{"guard-demo", "bin/demo", true},
 	{"faults", "faults.test", true},
 	{"load", "load.test", true},
 	{"vm-test", "qemu-system", true},
