@@ -65,13 +65,27 @@ func Whole() bool { return os.Getenv(stageVar) == whole }
 // Command returns a command that executes this program on a machine of its own, with its arguments. The calling goroutine
 // must stay locked to its thread until the command has ended: the machine ends with that thread.
 func Command(args ...string) *exec.Cmd {
-	cmd := exec.Command("/proc/self/exe", args...)
-	cmd.Args[0] = os.Args[0]
+	cmd := self(args...)
 	cmd.Env = append(os.Environ(), stageVar+"="+first)
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS,
 		Pdeathsig:  syscall.SIGKILL,
 	}
+	return cmd
+}
+
+// self returns a command that executes this program. It does so by the program's path, so that the path can be read back also in a
+// chroot: /proc/self/exe leads to the mount of the namespace that the program comes from.
+func self(args ...string) *exec.Cmd {
+	path, err := os.Executable()
+	if err == nil {
+		_, err = os.Stat(path)
+	}
+	if err != nil {
+		path = "/proc/self/exe" // the program's directory is hidden on this machine
+	}
+	cmd := exec.Command(path, args...)
+	cmd.Args[0] = os.Args[0]
 	return cmd
 }
 
@@ -107,8 +121,7 @@ func initialize(setup []func() error) int {
 			return fail(fmt.Errorf("make the machine: %w", err))
 		}
 	}
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Args[0] = os.Args[0]
+	cmd := self(os.Args[1:]...)
 	cmd.Env = append(os.Environ(), stageVar+"="+inside)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	signals := catch()
