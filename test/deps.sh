@@ -17,7 +17,7 @@ for need; do
 	case $program in
 	# shellcheck disable=SC2086 # a pattern
 	*/*) ls $program >/dev/null 2>&1 ;;
-	*) PATH=$PATH:/usr/sbin:/sbin command -v "$program" >/dev/null ;;
+	*) command -v "$program" >/dev/null ;;
 	esac && continue
 	missing="$missing $program"
 	packages="$packages $(echo "${need#*:}" | tr , ' ')"

@@ -27,10 +27,10 @@ func main() {
 	}
 	runtime.LockOSThread() // its mounts are the command's, and the command ends with it
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
-	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C kills
 	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "guard:", err)
-		os.Exit(1) //nolint:gocritic // nothing is left to be stopped
+		os.Exit(1)
 	}
 }
 
@@ -62,20 +62,16 @@ func freshMachine() (func() error, error) {
 	if err := isolate.GiveTun(0o600); err != nil {
 		return restore, err
 	}
-	for _, path := range []string{"/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv6/conf/all/forwarding"} {
-		before, err := os.ReadFile(path)
-		if errors.Is(err, os.ErrNotExist) {
-			continue // no IPv6
-		}
-		if err != nil {
-			return restore, err
-		}
-		undo = append(undo, func() error { return os.WriteFile(path, before, 0) })
-		if err := os.WriteFile(path, []byte("0"), 0); err != nil {
-			return restore, err
-		}
+	const forward = "/proc/sys/net/ipv4/ip_forward"
+	before, err := os.ReadFile(forward)
+	if err != nil {
+		return restore, err
 	}
-	return restore, nil
+	if strings.TrimSpace(string(before)) == "0" {
+		return restore, nil
+	}
+	undo = append(undo, func() error { return os.WriteFile(forward, before, 0) })
+	return restore, os.WriteFile(forward, []byte("0"), 0)
 }
 
 // observe runs the command and compares the machine before and after.

@@ -36,6 +36,9 @@ type Host struct {
 // NewHost makes a host, gone at the end of the test. It skips the test if /dev/net/tun cannot be opened.
 func NewHost(t testing.TB) *Host {
 	t.Helper()
+	if err := isolate.Unavailable(); err != nil {
+		Skip(t, "needs root, or a user namespace: "+err.Error())
+	}
 	if !isolate.Inside() {
 		t.Fatal("the tests of this package are not on a machine of their own: call isolate.Run in TestMain")
 	}
