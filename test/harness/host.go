@@ -94,9 +94,13 @@ func (h *Host) Run(verb, ifname, conf string, env ...string) Got {
 	return h.Finish(h.Command(verb, ifname, conf, env...))
 }
 
-// Command is the plugin's process, not yet started, as Run starts it.
+// Command returns the plugin's process, not yet started, as Run starts it. It skips the test if the configuration names an owner or a
+// group that this process's user namespace does not have.
 func (h *Host) Command(verb, ifname, conf string, env ...string) *exec.Cmd {
 	h.t.Helper()
+	if NamesOwner(conf) {
+		NeedUsers(h.t)
+	}
 	cmd := exec.Command(h.Plugin)
 	cmd.Stdin = strings.NewReader(h.Expand(conf))
 	cmd.Env = append([]string{
@@ -109,6 +113,12 @@ func (h *Host) Command(verb, ifname, conf string, env ...string) *exec.Cmd {
 		"CNI_PATH=" + BinDir(h.t),
 	}, env...)
 	return cmd
+}
+
+// NamesOwner reports whether a configuration restricts the tap to a user or a group.
+func NamesOwner(conf string) bool {
+	lower := strings.ToLower(conf)
+	return strings.Contains(lower, `"owner"`) || strings.Contains(lower, `"group"`)
 }
 
 // Finish runs a Command to its end.
