@@ -1,7 +1,10 @@
 # make help lists the targets. README.md says what each shows.
 
-# A recipe ends with make, however make ends, if what it runs for long is exec'ed (test/shell.sh).
-SHELL := $(CURDIR)/test/shell.sh
+# A program that a recipe executes by exec ends when make ends, also if make is killed (test/shell.sh).
+SHELL := test/shell.sh
+TIED := "$(CURDIR)/test/shell.sh"
+# Debian keeps ip and tc where an ordinary user's PATH does not lead.
+export PATH := $(PATH):/usr/sbin:/sbin
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
@@ -28,11 +31,11 @@ export CGO_ENABLED := 0
 GOBUILD := go build -trimpath -buildvcs=false
 STRIPPED := -s -w
 # go install into a directory of this project, whatever the environment says: $(call GOINSTALL,directory)
-GOINSTALL = env GOBIN=$(CURDIR)/$(1) GOFLAGS= go install -trimpath
+GOINSTALL = env GOBIN="$(CURDIR)/$(1)" GOFLAGS= go install -trimpath
 
 # The programs that a target needs, each with Debian's package that has it. `make deps` installs them.
 NEEDS_demo := ip:iproute2 tc:iproute2 ping:iputils-ping unshare:util-linux
-NEEDS_test := $(NEEDS_demo) strace:strace gcc:gcc,libc6-dev iperf3:iperf3
+NEEDS_test := $(NEEDS_demo) strace:strace gcc:gcc /usr/include/stdlib.h:libc6-dev iperf3:iperf3
 NEEDS_faults := $(NEEDS_test)
 NEEDS_load := $(NEEDS_test)
 NEEDS_user-test := $(NEEDS_test) newuidmap:uidmap useradd:passwd
@@ -46,15 +49,16 @@ NEEDED_BY := demo test faults load user-test dist-test vm-test runtime-test benc
 NEED = @test/deps.sh need $@ $(NEEDS_$@)
 
 # Runs `go test` with more arguments, and prints at the end the names of the tests that failed, or that all passed. The argument
-# is the format in which gotestsum shows the tests meanwhile.
-SUM = exec $(CURDIR)/bin/gotestsum --hide-summary=output,skipped --format $(1) --jsonfile $(CURDIR)/bin/$@.json \
-	--post-run-command $(CURDIR)/test/skipped.sh --raw-command --
-GOTEST = $(SUM) $(SHELL) -c 'exec go test -json "$$@"' go
+# is the format in which gotestsum shows the tests while they run.
+SUM = exec "$(CURDIR)/bin/gotestsum" --hide-summary=output,skipped --format $(1) --jsonfile "$(CURDIR)/bin/$@.json" \
+	--post-run-command "'$(CURDIR)/test/skipped.sh'" --raw-command --
+GOTEST = $(SUM) $(TIED) -c 'exec go test -json "$$@"' go
 
 .PHONY: build deps check lint vulnerabilities test user-test interrupt-test faults vm-test runtime-test runtimes load nightly demo bench \
 	bench-redirect dist dist-test tools neighbours clean help
 
 build: ## bin/tap, static (the default)
+	@[ ! -e bin/tap ] || [ -w bin/tap ] || { echo "make: bin/ belongs to another user, who built there: use another clone, or make clean as that user" >&2; exit 1; }
 	$(GOBUILD) -ldflags '$(STRIPPED) -X main.buildVersion=$(VERSION)' -o bin/tap ./cmd/tap
 
 # What another target needs: make deps FOR=vm-test. Everything: make deps FOR=all
@@ -65,42 +69,44 @@ deps: ## as root: installs Debian's packages for demo and test, or FOR others
 	@test/deps.sh install $(sort $(foreach target,$(if $(filter all,$(FOR)),$(NEEDED_BY),$(FOR)),$(NEEDS_$(target))))
 
 check: build lint bin/gotestsum bin/actionlint vulnerabilities ## without root: lint, unit tests, schema, documentation
-	@exec bin/actionlint
-	@$(call SUM,pkgname) $(SHELL) test/check.sh
+	@exec bin/actionlint .github/workflows/*.yml
+	@$(call SUM,pkgname) $(TIED) test/check.sh
 
 lint: bin/golangci-lint ## golangci-lint, over every module
 	exec bin/golangci-lint run --allow-parallel-runners ./...
-	for module in test test/dist packaging $(MODULES)/*; do (cd $$module && exec $(SHELL) -c 'exec $(CURDIR)/bin/golangci-lint run --allow-parallel-runners --config $(CURDIR)/.golangci.yml ./...') || exit 1; done
+	for module in test test/dist packaging $(MODULES)/*; do (cd $$module && exec $(TIED) -c 'exec "$$0/bin/golangci-lint" run --allow-parallel-runners --config "$$0/.golangci.yml" ./...' "$(CURDIR)") || exit 1; done
 
 vulnerabilities: bin/govulncheck
 	@exec test/vulnerabilities.sh bin/govulncheck ./...
 
-test: ## unit, race and end-to-end tests; without root, those that need none
+test: ## unit, race and end-to-end tests; without root, those that do not need it
 	$(NEED)
 	@exec $(MAKE) --no-print-directory build tools bin/gotestsum
-	@$(call SUM,pkgname) $(SHELL) test/run.sh
+	@$(call SUM,pkgname) $(TIED) test/run.sh
 
-# The end-to-end tests as a user without any privilege would run them, whose machine lets everybody open /dev/net/tun.
+# The end-to-end tests as a user without privilege runs them, if everybody may open /dev/net/tun. SUBIDS=none: a user whom /etc/subuid
+# grants no IDs.
 user-test: ## as root: the end-to-end tests as another user
 	@test/root.sh $@
 	$(NEED)
-	@exec $(MAKE) --no-print-directory build tools bin/gotestsum bin/tests
-	@$(call SUM,pkgname) $(SHELL) test/user.sh
+	@exec $(MAKE) --no-print-directory build tools bin/gotestsum bin/tests bin/test2json
+	@$(call SUM,pkgname) $(TIED) test/user.sh
 
 # make guard-TARGET runs a target from surroundings unlike a developer's, and fails if the machine is different afterwards. It is for CI:
 # it changes settings of the machine while it runs.
 guard-%:
 	@test/root.sh $@
 	@cd test && exec $(GOBUILD) -o ../bin/ ./guard
-	@exec bin/guard $(MAKE) --no-print-directory $*
+	@exec bin/guard $(UNDER_GUARD) --no-print-directory $*
+UNDER_GUARD := $(MAKE) # under this name make -n does not execute the line
 
 # INTERRUPT=all interrupts every target in every way.
 INTERRUPT ?= quick
 
-interrupt-test: ## as root: make's targets interrupted: nothing is left; after the targets, whose programs it needs
+interrupt-test: ## as root: interrupts other targets; nothing may be left. Needs the programs of all (deps FOR=all)
 	@test/root.sh $@
 	@exec $(MAKE) --no-print-directory build tools bin/gotestsum
-	@cd test/interrupt && export INTERRUPT='$(INTERRUPT)' && $(call GOTEST,testname) -count=1 -timeout 60m $(if $(INTERRUPT_RUN),-run '$(INTERRUPT_RUN)')
+	@cd test/interrupt && export INTERRUPT='$(or $(INTERRUPT),quick)' && $(call GOTEST,testname) -count=1 -timeout 60m $(if $(INTERRUPT_RUN),-run '$(INTERRUPT_RUN)')
 
 # Every system call of the plugin fails, and it is killed at each; some five minutes.
 # FAULTS=all leaves nothing out. FAULT='…' tries only the one that a line of the report names.
@@ -110,7 +116,7 @@ faults: ## as root: system calls that fail, and kills: docs/reliability.md
 	@test/root.sh $@
 	$(NEED)
 	@exec $(MAKE) --no-print-directory build neighbours bin/gotestsum
-	@cd test/faults && export FAULTS=$(FAULTS) && $(call GOTEST,$(if $(FAULT),standard-verbose,standard-quiet)) -count=1 -timeout 60m -parallel 6 $(if $(FAULT),-v)
+	@cd test/faults && export FAULTS='$(or $(FAULTS),quick)' && $(call GOTEST,$(if $(FAULT),standard-verbose,standard-quiet)) -count=1 -timeout 60m -parallel 6 $(if $(FAULT),-v)
 
 vm-test: ## as root: virtual machines, from Debian's packages, under software emulation
 	@test/root.sh $@
@@ -139,6 +145,7 @@ nightly: ## as root: what takes too long for each commit; two hours
 	exec $(MAKE) --no-print-directory faults FAULTS=all
 	exec $(MAKE) --no-print-directory load LOAD='-for 30m'
 	exec $(MAKE) --no-print-directory interrupt-test INTERRUPT=all
+	exec env SUBIDS=none $(MAKE) --no-print-directory user-test
 
 demo: ## as root: the plugin's main job on a real namespace
 	@test/root.sh $@
@@ -213,7 +220,7 @@ bin/reference/tap: Makefile
 	@touch $@
 
 bin/reference/tc-redirect-tap: test/tcredirecttap/go.mod Makefile
-	cd $(<D) && exec $(GOBUILD) -o $(CURDIR)/$@ github.com/awslabs/tc-redirect-tap/cmd/tc-redirect-tap
+	cd $(<D) && exec $(GOBUILD) -o "$(CURDIR)/$@" github.com/awslabs/tc-redirect-tap/cmd/tc-redirect-tap
 	@touch $@
 
 # The plugin as it was before its inside was redesigned. Nodes have attachments that it made: test/e2e/upgrade_test.go.
@@ -223,7 +230,7 @@ bin/old/tap: test/old.sh Makefile
 
 # Reads a result of redirect mode as the Firecracker SDK does.
 bin/vmconf: $(MODULES)/firecracker/go.mod $(MODULES)/firecracker/vmconf/main.go
-	cd $(<D) && exec $(GOBUILD) -o $(CURDIR)/$@ ./vmconf
+	cd $(<D) && exec $(GOBUILD) -o "$(CURDIR)/$@" ./vmconf
 	@touch $@
 
 bin/cnitool: Makefile
@@ -238,33 +245,33 @@ runtimes: $(RUNTIMES)
 CONTAINERD2 := github.com/containerd/containerd/v2/cmd
 bin/runtime/containerd2/containerd: $(MODULES)/containerd2/go.mod
 	@mkdir -p $(@D)
-	cd $(<D) && exec $(GOBUILD) -o $(CURDIR)/$(@D)/ $(CONTAINERD2)/containerd $(CONTAINERD2)/containerd-shim-runc-v2 $(CONTAINERD2)/ctr
+	cd $(<D) && exec $(GOBUILD) -o "$(CURDIR)/$(@D)/" $(CONTAINERD2)/containerd $(CONTAINERD2)/containerd-shim-runc-v2 $(CONTAINERD2)/ctr
 	@touch $@
 
 MULTUS := gopkg.in/k8snetworkplumbingwg/multus-cni.v4/cmd/multus
 bin/runtime/multus: $(MODULES)/multus/go.mod $(MODULES)/multus/apiserver/main.go
 	@mkdir -p $(@D)
-	cd $(<D) && exec $(GOBUILD) -ldflags '$(STRIPPED)' -o $(CURDIR)/$(@D)/ $(MULTUS) ./apiserver
+	cd $(<D) && exec $(GOBUILD) -ldflags '$(STRIPPED)' -o "$(CURDIR)/$(@D)/" $(MULTUS) ./apiserver
 	@touch $@
 
 bin/runtime/gocni: $(MODULES)/consumers/go.mod $(MODULES)/consumers/gocni/main.go
 	@mkdir -p $(@D)
-	cd $(<D) && exec $(GOBUILD) -o $(CURDIR)/$(@D)/ ./gocni github.com/cri-o/ocicni/tools/ocicnitool
+	cd $(<D) && exec $(GOBUILD) -o "$(CURDIR)/$(@D)/" ./gocni github.com/cri-o/ocicni/tools/ocicnitool
 	@touch $@
 
 bin/runtime/gocni1.6: $(MODULES)/consumers/containerd1.6.mod $(MODULES)/consumers/gocni/main.go
 	@mkdir -p $(@D)
-	cd $(<D) && exec $(GOBUILD) -modfile $(<F) -o $(CURDIR)/$@ ./gocni
+	cd $(<D) && exec $(GOBUILD) -modfile $(<F) -o "$(CURDIR)/$@" ./gocni
 	@touch $@
 
 bin/runtime/microvm: $(MODULES)/firecracker/go.mod $(MODULES)/firecracker/main.go
 	@mkdir -p $(@D)
-	cd $(<D) && exec $(GOBUILD) -o $(CURDIR)/$@ .
+	cd $(<D) && exec $(GOBUILD) -o "$(CURDIR)/$@" .
 	@touch $@
 
 bin/runtime/cri: $(MODULES)/containerd2/go.mod $(MODULES)/containerd2/cri/main.go
 	@mkdir -p $(@D)
-	cd $(<D) && exec $(GOBUILD) -o $(CURDIR)/$@ ./cri
+	cd $(<D) && exec $(GOBUILD) -o "$(CURDIR)/$@" ./cri
 	@touch $@
 
 bin/nfpm: Makefile
@@ -276,6 +283,9 @@ bin/tests: FORCE
 	@mkdir -p $@
 	cd test && exec go test -c -o ../$@/ ./e2e ./faults
 FORCE:
+
+bin/test2json: Makefile
+	$(GOBUILD) -o $@ cmd/test2json
 
 bin/gotestsum: Makefile
 	$(call GOINSTALL,bin) gotest.tools/gotestsum@$(GOTESTSUM_VERSION)

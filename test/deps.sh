@@ -17,23 +17,25 @@ for need; do
 	case $program in
 	# shellcheck disable=SC2086 # a pattern
 	*/*) ls $program >/dev/null 2>&1 ;;
-	*) PATH=$PATH:/usr/sbin:/sbin command -v "$program" >/dev/null ;;
+	*) command -v "$program" >/dev/null ;;
 	esac && continue
 	missing="$missing $program"
 	packages="$packages $(echo "${need#*:}" | tr , ' ')"
 done
+
+packages=$(echo "$packages" | tr ' ' '\n' | sort -u | tr '\n' ' ')
 
 if [ "$mode" = install ]; then
 	if [ "$(id -u)" != 0 ]; then
 		echo "make deps: run it as root: it installs packages" >&2
 		exit 1
 	fi
-	if [ -n "$packages" ]; then
+	if [ -n "$missing" ]; then
 		if ! command -v apt-get >/dev/null; then
 			echo "make deps: this is not Debian; install these programs in your distribution's way:$missing" >&2
 			exit 1
 		fi
-		echo "installing from Debian:$packages"
+		echo "installing from Debian: ${packages# }"
 		export DEBIAN_FRONTEND=noninteractive
 		apt-get update -qq
 		# shellcheck disable=SC2086 # a list of names
@@ -46,7 +48,7 @@ fi
 
 if [ -n "$missing" ]; then
 	echo "make $target: these programs are missing:$missing" >&2
-	echo "make $target: as root, \`make deps FOR=$target\` installs them on Debian (packages:$packages)" >&2
+	echo "make $target: as root, \`make deps FOR=$target\` installs them on Debian (packages: ${packages# })" >&2
 	[ "$mode" = want ] || exit 1
 fi
 if ! [ -e /dev/net/tun ]; then

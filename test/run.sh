@@ -4,13 +4,13 @@
 set -u
 cd "$(dirname "$0")/.."
 
-TMPDIR=$(mktemp -d) # what an interrupted unit test or go leaves goes with it
+TMPDIR=$(mktemp -d) || exit 1 # removed with what interrupted tests leave in it
 export TMPDIR
 trap 'rm -rf "$TMPDIR"' EXIT
 trap 'exit 130' INT TERM
 
 status=0
-# tied runs a command that ends with this script, however the script ends.
+# tied runs a command that ends when this script ends, also if the script is killed.
 tied() { test/shell.sh -c 'exec "$@"' sh "$@" || status=1; }
 
 # The race detector needs a C compiler.

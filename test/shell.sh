@@ -1,5 +1,5 @@
 #!/bin/sh
-# The shell of the Makefile's recipes. The kernel ends what a recipe runs when make ends, also when make is killed: a run that is
-# interrupted leaves nothing. Without setpriv(1), of util-linux, it is a plain shell.
-command -v setpriv >/dev/null && exec setpriv --pdeathsig KILL sh "$@"
+# The shell of the Makefile's recipes. When make ends, also by SIGKILL, the kernel ends this process, and so what a recipe has exec'ed.
+# Without a setpriv(1) that can arrange this (util-linux 2.33) it is a plain shell.
+setpriv --pdeathsig KILL true 2>/dev/null && exec setpriv --pdeathsig KILL sh "$@"
 exec sh "$@"

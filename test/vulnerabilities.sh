@@ -1,6 +1,6 @@
 #!/bin/sh
-# vulnerabilities.sh GOVULNCHECK PACKAGES: fails if the plugin calls code with a known vulnerability. Without the database, which is on
-# the Internet, it says so and succeeds.
+# vulnerabilities.sh GOVULNCHECK PACKAGES: fails if the plugin calls code with a known vulnerability. If the database cannot be reached,
+# it says so and succeeds.
 set -u
 out=$("$@" 2>&1)
 case $? in
@@ -8,7 +8,7 @@ case $? in
 3) echo "$out"; exit 1 ;; # found: govulncheck's documentation, "Exit codes"
 *)
 	case $out in
-	*"fetching vulnerabilities"* | *"dial tcp"* | *"no such host"*) echo "govulncheck: not checked, its database cannot be reached" ;;
+	*vuln.go.dev*) echo "govulncheck: not checked, its database cannot be reached" ;;
 	*) echo "$out"; exit 1 ;;
 	esac
 	;;

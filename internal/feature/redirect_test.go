@@ -42,7 +42,6 @@ func redirecting(t *testing.T, bandwidth netconf.Bandwidth) (*Attachment, *plan.
 }
 
 func TestCompareRedirect(t *testing.T) {
-	const ours, none = "one of this attachment", "none"
 	for _, tt := range []struct {
 		name      string
 		bandwidth netconf.Bandwidth

@@ -22,7 +22,7 @@ func (in *input) mac(isInterface bool) (net.HardwareAddr, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := decode("args", in.rawConfig.Args, &keys, "an object"); err != nil {
+	if err := decode("args", in.Args, &keys, "an object"); err != nil {
 		return nil, err
 	}
 	if err := decode("args.cni", keys.CNI, &cni, "an object"); err != nil {

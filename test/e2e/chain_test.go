@@ -31,11 +31,15 @@ type chain struct {
 // with all that this one leaves for ever.
 func newChain(t *testing.T, version string, plugins ...m) *chain {
 	t.Helper()
+	config := conf(t, m{"cniVersion": version, "plugins": plugins})
+	if harness.NamesOwner(config) {
+		harness.NeedUsers(t)
+	}
 	host := harness.NewHost(t)
 	if out, err := host.Node.Output("sh", "-ec", "ip link add cni0 address 02:00:00:00:00:bb up type bridge; ip addr add 10.88.0.1/24 dev cni0"); err != nil {
 		t.Fatalf("make the bridge: %v: %s", err, out)
 	}
-	list, err := libcni.ConfListFromBytes([]byte(host.Expand(conf(t, m{"cniVersion": version, "plugins": plugins}))))
+	list, err := libcni.ConfListFromBytes([]byte(host.Expand(config)))
 	if err != nil {
 		t.Fatal(err)
 	}

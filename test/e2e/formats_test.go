@@ -39,7 +39,7 @@ func TestFormats_MatchGoldenFile(t *testing.T) {
 		h.Run("ADD", c.ifName, conf(t, m{"name": c.network}, c.keys)).WantOK()
 		sections = append(sections, "# "+c.name+"\n"+h.formats())
 	}
-	got, want := strings.Join(sections, "\n"), readFile(t, filepath.Join("testdata", "formats.golden"))
+	got, want := strings.Join(sections, "\n"), harness.ReadFile(t, filepath.Join("testdata", "formats.golden"))
 	if got != want {
 		t.Errorf("only in the golden file:\n%s\nonly in the kernel:\n%s\neverything in the kernel:\n%s", without(want, got), without(got, want), got)
 	}

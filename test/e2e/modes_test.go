@@ -233,7 +233,7 @@ func TestModes_UseEveryKey(t *testing.T) {
 			} `json:"tap"`
 		} `json:"$defs"`
 	}
-	if err := json.Unmarshal([]byte(readFile(t, "../../schema/tap.schema.json")), &schema); err != nil {
+	if err := json.Unmarshal([]byte(harness.ReadFile(t, "../../schema/tap.schema.json")), &schema); err != nil {
 		t.Fatal(err)
 	}
 	used := map[string]string{

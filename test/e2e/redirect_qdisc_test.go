@@ -15,7 +15,7 @@ import (
 // machine: it is changed where the machine is the tests' own (test/vm).
 func TestRedirectTapHasNoQueueingDiscipline(t *testing.T) {
 	h := newTakeover(t)
-	if isolate.Whole() {
+	if isolate.Dedicated() {
 		const path = "/proc/sys/net/core/default_qdisc"
 		before := harness.ReadFile(t, path)
 		h.Must(os.WriteFile(path, []byte("fq"), 0))

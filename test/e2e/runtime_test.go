@@ -61,6 +61,9 @@ func (r *runtime) attachment() *libcni.RuntimeConf {
 // lifeCycle is what a runtime does with a network: ADD, CHECK, DEL, with its result cache.
 func (r *runtime) lifeCycle(t *testing.T, config string, look func(*current.Result)) {
 	t.Helper()
+	if harness.NamesOwner(config) {
+		harness.NeedUsers(t)
+	}
 	ctx := context.Background()
 	list, err := libcni.ConfListFromBytes([]byte(r.host.Expand(config)))
 	if err != nil {

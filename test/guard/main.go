@@ -1,17 +1,22 @@
 // Guard runs a command from surroundings that differ from those in which most people work, and fails if the machine is different
-// afterwards: guard make test. It is for CI; it changes settings of the machine itself, and puts them back.
+// afterwards: guard make test. It is for CI. While the command runs, IP forwarding of the machine is off.
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
+	"tap/test/isolate"
 	"tap/test/state"
 )
 
@@ -20,22 +25,25 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage, as root: guard COMMAND [ARGUMENT...]")
 		os.Exit(2)
 	}
-	if err := run(os.Args[1:]); err != nil {
+	runtime.LockOSThread() // its mounts are the command's, and the command ends with it
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C kills
+	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "guard:", err)
 		os.Exit(1)
 	}
 }
 
-func run(command []string) error {
+func run(ctx context.Context, command []string) error {
 	restore, err := freshMachine()
-	if err != nil {
-		return errors.Join(err, restore())
+	if err == nil {
+		err = observe(ctx, command)
 	}
-	return errors.Join(observe(command), restore())
+	return errors.Join(err, restore())
 }
 
-// freshMachine makes the settings of the machine on which tests are known to have relied those of a fresh one. It returns the
-// way back, also with an error.
+// freshMachine gives the calling thread mounts of its own with a /dev/net/tun as on a fresh machine, and switches IP forwarding off. It
+// returns a function that switches it on again, also with an error.
 func freshMachine() (func() error, error) {
 	var undo []func() error
 	restore := func() error {
@@ -45,33 +53,29 @@ func freshMachine() (func() error, error) {
 		}
 		return failed
 	}
-	const tun = "/dev/net/tun"
-	info, err := os.Stat(tun)
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		return restore, fmt.Errorf("make a mount namespace: %w", err)
+	}
+	if err := isolate.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return restore, err
+	}
+	if err := isolate.GiveTun(0o600); err != nil {
+		return restore, err
+	}
+	const forward = "/proc/sys/net/ipv4/ip_forward"
+	before, err := os.ReadFile(forward)
 	if err != nil {
 		return restore, err
 	}
-	undo = append(undo, func() error { return os.Chmod(tun, info.Mode().Perm()) })
-	if err := os.Chmod(tun, 0o600); err != nil {
-		return restore, err
+	if strings.TrimSpace(string(before)) == "0" {
+		return restore, nil
 	}
-	for _, path := range []string{"/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv6/conf/all/forwarding"} {
-		before, err := os.ReadFile(path)
-		if errors.Is(err, os.ErrNotExist) {
-			continue // no IPv6
-		}
-		if err != nil {
-			return restore, err
-		}
-		undo = append(undo, func() error { return os.WriteFile(path, before, 0) })
-		if err := os.WriteFile(path, []byte("0"), 0); err != nil {
-			return restore, err
-		}
-	}
-	return restore, nil
+	undo = append(undo, func() error { return os.WriteFile(forward, before, 0) })
+	return restore, os.WriteFile(forward, []byte("0"), 0)
 }
 
 // observe runs the command and compares the machine before and after.
-func observe(command []string) error {
+func observe(ctx context.Context, command []string) error {
 	tmp, err := os.MkdirTemp("", "guard-")
 	if err != nil {
 		return err
@@ -83,7 +87,9 @@ func observe(command []string) error {
 	}
 	mark := fmt.Sprintf("TAP_GUARD=%d", os.Getpid())
 	unix.Umask(0o077)
-	cmd := exec.Command(command[0], command[1:]...)
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(unix.SIGTERM) }
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.Env = append(os.Environ(), mark, "TMPDIR="+tmp, "LANG=C.UTF-8", "TZ=Asia/Kathmandu")
 	failed := cmd.Run()

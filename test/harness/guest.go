@@ -33,6 +33,7 @@ type Attached struct {
 // Attach opens the tap as that user, without any privilege, in the pod.
 func (h *Host) Attach(a Attach) Attached {
 	h.t.Helper()
+	NeedUsers(h.t)
 	if a.Tap == "" {
 		a.Tap = "net1"
 	}
@@ -92,6 +93,7 @@ type GuestProcess struct {
 // StartGuest starts the guest program and waits for its first line.
 func (h *Host) StartGuest(args ...string) *GuestProcess {
 	h.t.Helper()
+	NeedUsers(h.t)
 	p := &GuestProcess{cmd: exec.Command(Bin(h.t, "guest"), args...)}
 	p.cmd.Stderr = &p.stderr
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -36,6 +36,9 @@ type Host struct {
 // NewHost makes a host, gone at the end of the test. It skips the test if /dev/net/tun cannot be opened.
 func NewHost(t testing.TB) *Host {
 	t.Helper()
+	if err := isolate.Unavailable(); err != nil {
+		Skip(t, "needs root, or a user namespace: "+err.Error())
+	}
 	if !isolate.Inside() {
 		t.Fatal("the tests of this package are not on a machine of their own: call isolate.Run in TestMain")
 	}
@@ -91,9 +94,13 @@ func (h *Host) Run(verb, ifname, conf string, env ...string) Got {
 	return h.Finish(h.Command(verb, ifname, conf, env...))
 }
 
-// Command is the plugin's process, not yet started, as Run starts it.
+// Command returns the plugin's process, not yet started, as Run starts it. It skips the test if the configuration names an owner or a
+// group that this process's user namespace does not have.
 func (h *Host) Command(verb, ifname, conf string, env ...string) *exec.Cmd {
 	h.t.Helper()
+	if NamesOwner(conf) {
+		NeedUsers(h.t)
+	}
 	cmd := exec.Command(h.Plugin)
 	cmd.Stdin = strings.NewReader(h.Expand(conf))
 	cmd.Env = append([]string{
@@ -106,6 +113,12 @@ func (h *Host) Command(verb, ifname, conf string, env ...string) *exec.Cmd {
 		"CNI_PATH=" + BinDir(h.t),
 	}, env...)
 	return cmd
+}
+
+// NamesOwner reports whether a configuration restricts the tap to a user or a group.
+func NamesOwner(conf string) bool {
+	lower := strings.ToLower(conf)
+	return strings.Contains(lower, `"owner"`) || strings.Contains(lower, `"group"`)
 }
 
 // Finish runs a Command to its end.

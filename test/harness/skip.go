@@ -9,24 +9,12 @@ import (
 	"tap/test/isolate"
 )
 
-// NeedRoot skips the test unless it has the machine's own root, whose power over BPF, device nodes and kernel modules that of
-// a user namespace does not have.
+// NeedRoot skips the test unless it has root of the machine. Root of a user namespace cannot load BPF programs or make device nodes.
 func NeedRoot(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() != 0 || isolate.InUserNamespace() {
 		skipUnprivileged(t, "needs root of the machine")
 	}
-}
-
-// NeedTun skips the test unless /dev/net/tun can be opened.
-func NeedTun(t testing.TB) {
-	t.Helper()
-	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC, 0)
-	if err != nil {
-		skipUnprivileged(t, "needs /dev/net/tun: "+err.Error())
-		return
-	}
-	_ = unix.Close(fd) // only opened
 }
 
 // NeedUsers skips the test unless a process can become another user.
@@ -37,13 +25,21 @@ func NeedUsers(t testing.TB) {
 	}
 }
 
-// Unprivileged reports whether the tests are run without root on purpose, also in CI.
-func Unprivileged() bool { return os.Getenv("TAP_UNPRIVILEGED") != "" }
+// NeedTun skips the test unless /dev/net/tun can be opened.
+func NeedTun(t testing.TB) {
+	t.Helper()
+	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		Skip(t, "needs /dev/net/tun: "+err.Error())
+		return
+	}
+	_ = unix.Close(fd) // only opened
+}
 
-// skipUnprivileged is Skip for want of root, which a run without root may lack.
+// skipUnprivileged skips the test for want of a privilege. In CI that fails the test, except in the run as another user (test/user.sh).
 func skipUnprivileged(t testing.TB, reason string) {
 	t.Helper()
-	if Unprivileged() {
+	if os.Getenv("TAP_UNPRIVILEGED") != "" {
 		t.Skip(reason)
 	}
 	Skip(t, reason)

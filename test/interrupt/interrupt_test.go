@@ -1,5 +1,5 @@
-// Package interrupt shows that make's targets leave nothing behind when they are interrupted: no process, namespace, mount, device,
-// file or changed setting. `make interrupt-test` runs it, on the machine itself.
+// Package interrupt shows that make's targets leave nothing behind when they are interrupted: no process, namespace, mount,
+// device, cached result, reservation or changed setting. `make interrupt-test` runs it, on the machine itself.
 package interrupt
 
 import (
@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -17,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tap/test/harness"
+	"tap/test/isolate"
 	"tap/test/state"
 )
 
@@ -24,6 +26,10 @@ func TestMain(m *testing.M) {
 	if os.Getenv("INTERRUPT") == "" {
 		fmt.Println("not run: some minutes; make interrupt-test")
 		return
+	}
+	if err := isolate.DieWithParent(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 	os.Exit(m.Run())
 }
@@ -38,6 +44,7 @@ var targets = []struct {
 	{"test", "e2e.test", true},
 	{"user-test", "e2e.test", true},
 	{"demo", "bin/demo", true},
+	{"guard-demo", "bin/demo", true},
 	{"faults", "faults.test", true},
 	{"load", "load.test", true},
 	{"vm-test", "qemu-system", true},
@@ -76,7 +83,7 @@ func TestInterrupted(t *testing.T) {
 				r.awaitBusy()
 				time.Sleep(time.Duration(rand.IntN(1500)) * time.Millisecond) // somewhere in its middle
 				way.do(r)
-				_ = r.make.Wait() // interrupted, so it fails
+				r.wantInterrupted()
 				left, err := before.Await(r.mark)
 				must(t, err)
 				for _, difference := range left {
@@ -103,6 +110,7 @@ const patience = 5 * time.Minute
 // start starts a target in a process group of its own, as a shell does.
 func start(t *testing.T, target string) *run {
 	t.Helper()
+	runtime.LockOSThread() // see Pdeathsig
 	r := &run{t: t, mark: fmt.Sprintf("TAP_INTERRUPTED=%d.%d", os.Getpid(), rand.Int()), output: filepath.Join(t.TempDir(), "output")}
 	output, err := os.Create(r.output)
 	must(t, err)
@@ -113,7 +121,7 @@ func start(t *testing.T, target string) *run {
 		return strings.HasPrefix(setting, "MAKE") || strings.HasPrefix(setting, "MFLAGS") // of the make that runs this test
 	}), r.mark)
 	r.make.Stdout, r.make.Stderr = output, output
-	r.make.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	r.make.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	must(t, r.make.Start())
 	t.Cleanup(func() {
 		_ = unix.Kill(-r.make.Process.Pid, unix.SIGKILL) // after a failure of the test
@@ -165,7 +173,8 @@ func (r *run) awaitBusy() {
 func killTestProgram(r *run) {
 	r.t.Helper()
 	isProgram := func(p state.Process) bool {
-		return stage(p) == "" && strings.HasSuffix(strings.Fields(p.Command)[0], r.program())
+		program, _, _ := strings.Cut(p.Command, " ")
+		return stage(p) == "" && strings.HasSuffix(program, r.program())
 	}
 	killed := false
 	inside := map[int]bool{}
@@ -191,6 +200,23 @@ func (r *run) program() string {
 		return "vm.test"
 	}
 	return r.busy
+}
+
+// wantInterrupted waits for make, which must end soon and must not succeed.
+func (r *run) wantInterrupted() {
+	r.t.Helper()
+	ended := make(chan error, 1)
+	go func() { ended <- r.make.Wait() }()
+	select {
+	case err := <-ended:
+		if err == nil {
+			r.t.Error("make succeeded: it was not interrupted")
+		}
+	case <-time.After(20 * time.Second):
+		r.t.Error("make goes on 20 seconds after the interruption")
+		_ = unix.Kill(-r.make.Process.Pid, unix.SIGKILL) // it may have ended by now
+		r.t.Logf("make: %v", <-ended)
+	}
 }
 
 // wantEnded waits until these processes have ended.

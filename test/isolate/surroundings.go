@@ -23,7 +23,7 @@ func surroundings() []func() error {
 		func() error { return Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") },
 		func() error { return Mount("proc", "/proc", "proc", 0, "") },
 		detachNamespaces,
-		func() error { return giveTun(0o600) },
+		func() error { return GiveTun(0o600) },
 		func() error { return Mount("run", "/run", "tmpfs", 0, "mode=0755") },
 		func() error { return os.Mkdir(tmp, 0o777) },
 		func() error { return os.Chmod(tmp, 0o777|os.ModeSticky) },
@@ -59,8 +59,8 @@ func hideCache() error {
 		return Hide(dir)
 	}
 	err := Overlay("/var/lib", "/var/lib")
-	if errors.Is(err, unix.ENODEV) {
-		return nil // a kernel without overlayfs: a program that needs the directory makes it on the real machine
+	if errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EPERM) && InUserNamespace() {
+		return nil // no overlayfs, or not for user namespaces (before Linux 5.11): programs use the real directory
 	}
 	return err
 }
@@ -114,9 +114,9 @@ func setLoopbackUp() error {
 
 const tunPath = "/dev/net/tun"
 
-// giveTun replaces /dev/net/tun in the calling process's mounts by a node of that mode. In a user namespace, which cannot make
-// device nodes, the machine's own stays.
-func giveTun(mode os.FileMode) error {
+// GiveTun replaces /dev/net/tun in the calling process's mounts, which must be private, by a node of that mode. A user namespace cannot
+// make device nodes, so there it does nothing.
+func GiveTun(mode os.FileMode) error {
 	if InUserNamespace() {
 		return nil
 	}

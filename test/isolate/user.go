@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// becomeRoot executes this program again as root of a new user namespace, with all the user IDs that unshare(1) can get for
-// it: those which /etc/subuid grants the user, or else the user's own alone. It returns only on failure.
+// becomeRoot executes this program again as root of a new user namespace. The namespace has the user IDs that /etc/subuid grants to the
+// user, if newuidmap(1) is there, or the user's own ID alone. It returns only on failure.
 func becomeRoot() error {
 	self, err := os.Executable()
 	if err != nil {
@@ -18,16 +18,17 @@ func becomeRoot() error {
 	}
 	unshare, err := exec.LookPath("unshare")
 	if err != nil {
-		return fmt.Errorf("not root, and no user namespace can be made: %w", err)
+		return fmt.Errorf("not root, and user namespaces cannot be made: %w", err)
 	}
-	options := []string{"--user", "--map-root-user", "--map-auto"}
-	if exec.Command(unshare, append(options[1:], "--", "true")...).Run() != nil {
-		options = options[:2] // no newuidmap, or nothing is granted
+	granted, ownOnly := []string{"--user", "--map-root-user", "--map-auto", "--"}, []string{"--user", "--map-root-user", "--"}
+	options := granted
+	if exec.Command(unshare, append(granted, "true")...).Run() != nil {
+		options = ownOnly
+		if out, err := exec.Command(unshare, append(ownOnly, "true")...).CombinedOutput(); err != nil {
+			return fmt.Errorf("not root, and the kernel permits no user namespaces: %w: %s", err, strings.TrimSpace(string(out)))
+		}
 	}
-	if out, err := exec.Command(unshare, append(options, "--", "true")...).CombinedOutput(); err != nil {
-		return fmt.Errorf("not root, and no user namespace can be made: %w: %s", err, strings.TrimSpace(string(out)))
-	}
-	args := append(append([]string{unshare}, options...), "--", self)
+	args := append(append([]string{unshare}, options...), self)
 	return fmt.Errorf("execute %s: %w", unshare, unix.Exec(unshare, append(args, os.Args[1:]...), os.Environ()))
 }
 

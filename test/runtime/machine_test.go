@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"os"
-	goruntime "runtime"
 	"strings"
 	"testing"
 
@@ -31,10 +30,11 @@ func runInMachine(t *testing.T, test, file string) {
 	if verbose {
 		args = append(args, "-test.v")
 	}
-	cmd := isolate.Command(args...)
+	cmd, err := isolate.Command(args...)
+	if err != nil {
+		t.Fatal(err)
+	}
 	cmd.Env = append(cmd.Env, scriptVar+"="+file, groupVar+"="+group, "TAP_BIN="+harness.BinDir(t))
-	goruntime.LockOSThread() // see isolate.Command
-	defer goruntime.UnlockOSThread()
 	t.Cleanup(func() { removeCgroups(t, group) })
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -7,6 +7,7 @@
 package runtime
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -38,7 +39,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(m.Run())
 	}
-	if err := startSweeper(); err != nil {
+	if err := errors.Join(isolate.DieWithParent(), startSweeper()); err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}
@@ -93,7 +94,7 @@ func need(t *testing.T, programs ...string) {
 	t.Helper()
 	for _, name := range programs {
 		if _, err := exec.LookPath(name); err != nil {
-			harness.Skip(t, fmt.Sprintf("%v: `make runtime-test` installs it", err))
+			harness.Skip(t, fmt.Sprintf("%v: `make deps FOR=runtime-test` installs it", err))
 		}
 	}
 }

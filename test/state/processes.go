@@ -17,7 +17,7 @@ type Process struct {
 }
 
 // Processes returns the processes that have this setting in their environment, which they inherit from the run that is to be
-// observed. Zombies are none of them.
+// observed. Zombies are not included.
 func Processes(setting string) ([]Process, error) {
 	files, err := filepath.Glob("/proc/[0-9]*/environ")
 	if err != nil {
@@ -25,9 +25,9 @@ func Processes(setting string) ([]Process, error) {
 	}
 	var list []Process
 	for _, file := range files {
-		environ, err := os.ReadFile(file) // that of a zombie is empty
+		environ, err := os.ReadFile(file) // empty for a zombie
 		if err != nil || !bytes.Contains(append([]byte{0}, environ...), []byte("\x00"+setting+"\x00")) {
-			continue // it has ended, or is another's
+			continue // it has ended, or does not belong to the run
 		}
 		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
 		if err != nil {

@@ -117,18 +117,37 @@ func settings() ([]string, error) {
 // byModules are the interfaces that kernel modules make in every namespace when they are loaded.
 var byModules = regexp.MustCompile(`^(ifb[01]|dummy0|bond0|teql0|sit0|tunl0|ip6tnl0|ip_vti0|ip6_vti0|gre0|gretap0|erspan0|ip6gre0)$`)
 
+// lifetime is what a route or an address has left.
+var lifetime = regexp.MustCompile(` (expires \d+sec|valid_lft.*)`)
+
+// interfaces returns the interfaces with their addresses, routes, rules and qdiscs.
 func interfaces() ([]string, error) {
 	entries, err := os.ReadDir("/sys/class/net")
+	if err != nil {
+		return nil, err
+	}
 	var lines []string
 	for _, entry := range entries {
 		if !byModules.MatchString(entry.Name()) && entry.Name() != "bonding_masters" {
 			lines = append(lines, "interface "+entry.Name())
 		}
 	}
-	return lines, err
+	for _, args := range [][]string{
+		{"ip", "-o", "address"}, {"ip", "-4", "route", "show", "table", "all"}, {"ip", "-6", "route", "show", "table", "all"},
+		{"ip", "-4", "rule"}, {"ip", "-6", "rule"},
+	} {
+		out, err := exec.Command(args[0], args[1:]...).Output()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", strings.Join(args, " "), err)
+		}
+		for line := range strings.Lines(string(out)) {
+			lines = append(lines, args[2]+" "+strings.Join(strings.Fields(lifetime.ReplaceAllString(line, "")), " "))
+		}
+	}
+	return lines, nil
 }
 
-// namespaces returns those that have a name, or a process.
+// namespaces returns the namespaces that have a name or a process.
 func namespaces() ([]string, error) {
 	var lines []string
 	named, err := filepath.Glob("/run/netns/*")
@@ -143,7 +162,7 @@ func namespaces() ([]string, error) {
 		return nil, err
 	}
 	for _, link := range links {
-		if target, err := os.Readlink(link); err == nil && !strings.HasSuffix(link, "_for_children") { // else it has ended
+		if target, err := os.Readlink(link); err == nil && !strings.HasSuffix(link, "_for_children") { // otherwise the process has ended
 			lines = append(lines, "namespace "+target)
 		}
 	}
@@ -151,22 +170,27 @@ func namespaces() ([]string, error) {
 	return slices.Compact(lines), nil
 }
 
+// mounts returns the mounts with their options.
 func mounts() ([]string, error) {
-	file, err := os.Open("/proc/self/mounts")
+	file, err := os.Open("/proc/self/mountinfo")
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
 	var lines []string
 	for scanner := bufio.NewScanner(file); scanner.Scan(); {
-		if fields := strings.Fields(scanner.Text()); len(fields) > 2 && fields[2] != "nsfs" { // fstab(5); namespaces has those
-			lines = append(lines, "mount "+fields[1]+" "+fields[2])
+		// proc_pid_mountinfo(5): mount ID, parent ID, device, root, mount point, options, …
+		if fields := strings.Fields(scanner.Text()); len(fields) > 4 {
+			lines = append(lines, "mount "+strings.Join(fields[4:], " "))
 		}
 	}
 	return lines, nil
 }
 
-// chains returns the chains of iptables and the tables of nftables, if the programs are there.
+// counters are what packets have changed in the output of iptables-save.
+var counters = regexp.MustCompile(` \[\d+:\d+\]$`)
+
+// chains returns the chains and rules of iptables, if the program is there.
 func chains() ([]string, error) {
 	var lines []string
 	for _, program := range []string{"iptables-save", "ip6tables-save"} {
@@ -177,9 +201,14 @@ func chains() ([]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", program, err)
 		}
+		table := ""
 		for line := range strings.Lines(string(out)) {
-			if name, _, _ := strings.Cut(line, " "); strings.HasPrefix(name, ":") {
-				lines = append(lines, program+" "+name)
+			line = counters.ReplaceAllString(strings.TrimSpace(line), "")
+			switch {
+			case strings.HasPrefix(line, "*"):
+				table = line
+			case strings.HasPrefix(line, ":"), strings.HasPrefix(line, "-"):
+				lines = append(lines, program+" "+table+" "+line)
 			}
 		}
 	}

@@ -106,7 +106,7 @@ const kills = "^TestFaults$/^(ADD,_(layer_2|link|redirect_shared)|DEL,_redirect)
 func TestSecondKernel(t *testing.T) {
 	harness.NeedRoot(t)
 	m := testMachine(t, "e2e", "faults")
-	const settings = "cd /src/test/e2e && TAP_BIN=/src/bin TAP_MACHINE=own CI=true "
+	const settings = "cd /src/test/e2e && TAP_BIN=/src/bin TAP_MACHINE=dedicated CI=true "
 	if asked := os.Getenv("E2E"); asked != "" {
 		m.run(t, "", settings+"/tests/e2e -test.v -test.parallel 4 -test.run '"+asked+"'")
 		return
