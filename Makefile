@@ -70,7 +70,7 @@ deps: ## as root: installs Debian's packages for demo and test, or FOR others
 
 check: build lint bin/gotestsum bin/actionlint vulnerabilities ## without root: lint, unit tests, schema, documentation
 	@exec bin/actionlint .github/workflows/*.yml
-	@$(call SUM,pkgname) $(TIED) test/check.sh
+	@$(call SUM,pkgname-and-test-fails) $(TIED) test/check.sh
 
 lint: bin/golangci-lint ## golangci-lint, over every module
 	exec bin/golangci-lint run --allow-parallel-runners ./...
@@ -82,7 +82,7 @@ vulnerabilities: bin/govulncheck
 test: ## unit, race and end-to-end tests; without root, those that do not need it
 	$(NEED)
 	@exec $(MAKE) --no-print-directory build tools bin/gotestsum
-	@$(call SUM,pkgname) $(TIED) test/run.sh
+	@$(call SUM,pkgname-and-test-fails) $(TIED) test/run.sh
 
 # The end-to-end tests as a user without privilege runs them, if everybody may open /dev/net/tun. SUBIDS=none: a user whom /etc/subuid
 # grants no IDs.
@@ -90,7 +90,7 @@ user-test: ## as root: the end-to-end tests as another user
 	@test/root.sh $@
 	$(NEED)
 	@exec $(MAKE) --no-print-directory build tools bin/gotestsum bin/tests bin/test2json
-	@$(call SUM,pkgname) $(TIED) test/user.sh
+	@$(call SUM,pkgname-and-test-fails) $(TIED) test/user.sh
 
 # make guard-TARGET runs a target from surroundings unlike a developer's, and fails if the machine is different afterwards. It is for CI:
 # it changes settings of the machine while it runs.

@@ -67,7 +67,7 @@ func TestWriteUntilASignalIsPending(t *testing.T) {
 	if !errors.Is(err, ErrPending) || !errors.Is(err, ErrInterrupted) || err.Error() != "write the result: interrupted by a signal: terminated" {
 		t.Errorf("WriteUntil\nwant %v: %v: terminated\ngot  %v", ErrPending, ErrInterrupted, err)
 	}
-	if _, err := io.ReadFull(read, data); err != nil { // ends the writing
+	if _, err := io.ReadFull(read, make([]byte, len(data))); err != nil { // ends the writing
 		t.Error(err)
 	}
 }
