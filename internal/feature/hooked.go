@@ -4,6 +4,8 @@ import (
 	"errors"
 	"slices"
 
+	"golang.org/x/sys/unix"
+
 	"tap/internal/netconf"
 	"tap/internal/netdev"
 )
@@ -21,6 +23,9 @@ type hookedDevice struct {
 // plugin, by its name.
 func listHooked(conn *netdev.Conn, isOwn func(name string) bool) ([]hookedDevice, error) {
 	qdiscs, err := conn.Qdiscs()
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		return nil, nil // a kernel without qdiscs (CONFIG_NET_SCHED), and so without hooks
+	}
 	if err != nil {
 		return nil, redirectKind.Wrap(err)
 	}

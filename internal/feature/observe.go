@@ -83,8 +83,8 @@ func (a *Attachment) readState(role plan.Role) (*plan.State, error) {
 	return s, a.loadTags(&want.TC)
 }
 
-// readKind returns the kind of an error while the limit of a device is read. ADD made the tap and the egress device, so an error there
-// concerns the tap. The pod's interface concerns the feature that needs it.
+// readKind returns the kind of an error while the limit of a device is read. ADD made the tap and the egress
+// device, so an error there concerns the tap. The pod's interface concerns the feature that needs it.
 func readKind(role plan.Role, want *plan.Device) cni.Kind {
 	if role == plan.Interface {
 		return want.By.Kind

@@ -57,11 +57,11 @@ func Sweep(conn *netdev.Conn, match Match, removed func(*netdev.Link)) error {
 	failed = append(failed, deviceKind.Wrap(err))
 	again := false
 	for _, link := range staleLinks(links, match) {
+		again = again || netconf.IsRedirect(link.Alias) // also after an error: the kernel may have deleted the tap
 		if err := conn.Delete(link.Index); err != nil {
 			failed = append(failed, deviceKind.Wrap(err))
 			continue
 		}
-		again = again || netconf.IsRedirect(link.Alias)
 		if removed != nil {
 			removed(link)
 		}
@@ -73,13 +73,15 @@ func Sweep(conn *netdev.Conn, match Match, removed func(*netdev.Link)) error {
 }
 
 // staleLinks returns the taps that match, followed by the egress devices whose tap is missing or is deleted
-// now.
+// now. An egress device of such a tap is recognized by its name, whatever became of its alias.
 func staleLinks(links []*netdev.Link, match Match) []*netdev.Link {
 	var list []*netdev.Link
 	inUse, stale := map[string]bool{}, map[string]bool{} // by the name of the egress device
 	for _, link := range links {
+		if !link.IsTap() {
+			continue
+		}
 		switch name := netconf.EgressName(link.Alias); {
-		case !link.IsTap():
 		case match.Tap(link):
 			list, stale[name] = append(list, link), true
 		default:
@@ -87,7 +89,7 @@ func staleLinks(links []*netdev.Link, match Match) []*netdev.Link {
 		}
 	}
 	for _, link := range links {
-		matches := match.Egress(link.Name, link.Alias) || link.Alias == "" && stale[link.Name]
+		matches := match.Egress(link.Name, link.Alias) || stale[link.Name]
 		if link.Kind == egressKind && matches && !inUse[link.Name] {
 			list = append(list, link)
 		}

@@ -107,7 +107,7 @@ func TestSweepAttachmentFilter(t *testing.T) {
 }
 
 // What DEL deletes, and in which order.
-func TestGarbageOfAnAttachment(t *testing.T) {
+func TestStaleLinksOfAnAttachment(t *testing.T) {
 	const ours, second, other = "tap/vms/0123abcd/net1", "tap/vms/0123abcd/net1/vm0", "tap/vms/4567/net1"
 	conf := &netconf.Config{Network: "vms", ContainerID: "0123abcd", IfName: "net1", Tap: netconf.Tap{Name: "net1"}}
 	tap := func(name, alias string) *netdev.Link {
@@ -153,5 +153,16 @@ func TestGarbageOfAnAttachment(t *testing.T) {
 				t.Errorf("garbage\nwant %s\ngot  %s", linkTexts(want), linkTexts(got))
 			}
 		})
+	}
+}
+
+// An operator, or a program that watches devices, may change the alias of an egress device.
+func TestStaleLinksEgressWithChangedAlias(t *testing.T) {
+	conf := &netconf.Config{Network: "vms", ContainerID: "0123abcd", IfName: "net1", Tap: netconf.Tap{Name: "net1"}}
+	tap := &netdev.Link{Name: "net1", Alias: conf.Alias(), Kind: "tun", Tun: &netdev.Tun{Tap: true, Persistent: true}}
+	egress := &netdev.Link{Name: netconf.EgressName(conf.Alias()), Alias: "monitored", Kind: egressKind}
+	veth := &netdev.Link{Name: egress.Name, Alias: "monitored", Kind: "veth"}
+	if got, want := staleLinks([]*netdev.Link{egress, tap, veth}, MatchAttachment(conf)), []*netdev.Link{tap, egress}; !slices.Equal(got, want) {
+		t.Errorf("staleLinks\nwant the tap and its ifb\ngot  %v", got)
 	}
 }

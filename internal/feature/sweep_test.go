@@ -19,7 +19,7 @@ func inventoryOfVMs(t *testing.T) *netconf.ValidAttachments {
 	return valid
 }
 
-func TestGarbage(t *testing.T) {
+func TestStaleLinks(t *testing.T) {
 	const (
 		known, known2, stale  = "tap/vms/known/net1", "tap/vms/known/net2", "tap/vms/gone/net1"
 		anotherNetwork, human = "tap/other/gone/net1", "uplink"

@@ -104,10 +104,14 @@ func (a *Attachment) deleteTap() error {
 		return a.Conn.DeleteByName(name)
 	}
 	err := a.Conn.Delete(a.Tap().Index)
-	if err == nil || a.file.Release() == nil { // after Release, Close deletes the tap
+	if err == nil {
 		return nil
 	}
-	return err
+	releaseErr := a.file.Release()
+	if releaseErr == nil {
+		return nil // Close deletes the tap
+	}
+	return errors.Join(err, releaseErr)
 }
 
 // ReadBack returns the tap as it is now in the kernel.

@@ -75,8 +75,10 @@ func (c *Config) OwnsEgress(name, alias string) bool {
 	if !isEgressOf(aliasField(c.Network), name) {
 		return false
 	}
-	return c.Owns("tap"+strings.TrimPrefix(alias, egressPrefix)) ||
-		alias == "" && (name == EgressName(c.attachmentAlias()) || name == EgressName(c.Alias()))
+	if tap, ok := strings.CutPrefix(alias, egressPrefix); ok {
+		return c.Owns("tap" + tap)
+	}
+	return alias == "" && (name == EgressName(c.attachmentAlias()) || name == EgressName(c.Alias()))
 }
 
 // IsRedirect reports whether a tap with this alias is redirected to an interface.

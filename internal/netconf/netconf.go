@@ -159,8 +159,9 @@ func ParseDel(args *Args) (*Config, error) {
 		return nil, err
 	}
 	conf.PrevResult, conf.PrevResultErr = in.prevResult()
-	conf.Tap.Redirect, _ = in.redirect()
-	if conf.Tap.Name, err = in.tapName(conf.Tap.Redirect); err != nil && conf.Tap.Redirect {
+	var redirectErr error
+	conf.Tap.Redirect, redirectErr = in.redirect()
+	if conf.Tap.Name, err = in.tapName(conf.Tap.Redirect); redirectErr != nil || err != nil && conf.Tap.Redirect {
 		conf.Tap.Name = "" // tapName may have returned the name of the interface, which DEL must not delete
 	}
 	conf.IPAM, err = in.ipamType()

@@ -72,12 +72,12 @@ func Settings(want *Device, found *netdev.Link) []Difference {
 	return compareSettings(want, false, found)
 }
 
-// Unapplied returns the key and value of the first setting of a failed request that the device does not have. up reports whether the
-// request also set the device up. If the device has all settings, the kernel rejected arp_notify, which it applies last and which is
-// not read back.
+// Unapplied returns the key and value of the first setting of a failed request that the device does not have.
+// up reports whether the request also set the device up. If the device has all settings, the kernel rejected
+// arp_notify, which it applies last and which is not read back.
 func Unapplied(want *Device, up bool, found *netdev.Link) string {
-	for _, d := range compareSettings(want, up, found) {
-		return d.Key + " " + d.Expected
+	if missing := compareSettings(want, up, found); len(missing) > 0 {
+		return missing[0].Key + " " + missing[0].Expected
 	}
 	return "arp_notify"
 }

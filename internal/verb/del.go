@@ -3,6 +3,7 @@ package verb
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
 	"syscall"
@@ -58,7 +59,10 @@ func sweepNamespace(conf *netconf.Config) error {
 		return err
 	}
 	defer conn.Close()
-	return feature.Sweep(conn, feature.MatchAttachment(conf), nil)
+	if err := feature.Sweep(conn, feature.MatchAttachment(conf), nil); err != nil {
+		return fmt.Errorf("namespace %s: %w", sandbox.Path(), err)
+	}
+	return nil
 }
 
 // isMissingNetns reports whether a path does not exist or is not a network namespace. After a reboot, for
