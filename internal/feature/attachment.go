@@ -22,7 +22,7 @@ import (
 //	configured  the tap works; it still disappears when the process dies
 //	   │ Persist (the commit)
 //	committed   the tap outlives the process
-//	   │ HookInterface
+//	   │ ApplyAfterCommit
 //	hooked      only in redirect mode: the pod's interface passes its frames to the tap
 type Attachment struct {
 	Conf    *netconf.Config

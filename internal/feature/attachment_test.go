@@ -236,9 +236,9 @@ func TestPersistOfAnotherDeviceIsADeviceError(t *testing.T) {
 	}
 }
 
-func TestHookInterfaceWithoutInterfaceDoesNothing(t *testing.T) {
+func TestApplyAfterCommitWithoutInterfaceDoesNothing(t *testing.T) {
 	a := newAttachment(&netconf.Config{}, nil, nil) // without a connection: a request panics
-	if err := a.HookInterface(); err != nil || len(a.Undo.steps) != 0 {
+	if err := a.ApplyAfterCommit(); err != nil || len(a.Undo.steps) != 0 {
 		t.Errorf("Connect\nwant no step to undo, no error\ngot  %d, %v", len(a.Undo.steps), err)
 	}
 }

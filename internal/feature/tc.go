@@ -43,7 +43,7 @@ func (a *Attachment) addTC(role plan.Role) error {
 	return tc.Hooks[0].By.Kind.Wrap(err)
 }
 
-// loadInterfaceHooks loads the programs that HookInterface will install.
+// loadInterfaceHooks loads the programs that ApplyAfterCommit will install.
 func (a *Attachment) loadInterfaceHooks() error {
 	iface := a.Want.Devices[plan.Interface]
 	if iface == nil {
@@ -55,10 +55,10 @@ func (a *Attachment) loadInterfaceHooks() error {
 	return err
 }
 
-// HookInterface adds the planned qdiscs and filters to the pod's interface, in one message to the kernel. It
+// ApplyAfterCommit adds the planned qdiscs and filters to the pod's interface, in one message to the kernel. It
 // is the last step before the result and the first that is undone, because a filter that leads to a deleted
 // tap would leave a dead interface.
-func (a *Attachment) HookInterface() error {
+func (a *Attachment) ApplyAfterCommit() error {
 	want := a.Want.Devices[plan.Interface]
 	if want == nil {
 		return nil

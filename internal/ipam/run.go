@@ -99,7 +99,13 @@ func (p *Plugin) run(ctx context.Context, verb string, call Call) ([]byte, error
 	return p.start(ctx, verb, call).finish()
 }
 
-// process is one run of a plugin.
+// process is one run of a plugin:
+//
+//	start ──fails──> ended, startErr
+//	  └──> running ──exits──> ended
+//	         ├──gracePeriod after ctx is done, or timeLimit──> terminated (SIGTERM) ──exits──> ended
+//	         │                                                   └──gracePeriod──> killed ──> ended
+//	         └──this process dies──> killed (PDEATHSIG)
 type process struct {
 	plugin     *Plugin
 	verb       string

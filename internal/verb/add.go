@@ -122,7 +122,7 @@ func (a *attempt) commit(answer []byte) error {
 	if err := a.Persist(); err != nil {
 		return err
 	}
-	if err := a.HookInterface(); err != nil {
+	if err := a.ApplyAfterCommit(); err != nil {
 		return err
 	}
 	if mustWait {

@@ -66,7 +66,7 @@ func runTrial(conf *netconf.Config) error {
 	if err := a.Configure(); err != nil {
 		return err
 	}
-	return a.HookInterface()
+	return a.ApplyAfterCommit()
 }
 
 // statusError replaces the code of err by a code of STATUS: 50, plugin not available, or 51, limited
