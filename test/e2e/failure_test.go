@@ -29,7 +29,7 @@ func TestAddFailureLeavesNothing(t *testing.T) {
 		{"no transmit queue", []m{{"txQueueLen": 0}}, codeConfig, []string{"txQueueLen", "drops every frame"}},
 		{"owner too large", []m{{"owner": 4294967295}}, codeConfig, []string{"owner", "4294967295", "4294967294"}},
 		{"bridge that is not there", []m{{"bridge": "br9"}, hostLocal()}, codeBridge, []string{`bridge "br9"`, "no such bridge"}},
-		{"bridge that is none", []m{{"bridge": "lo"}}, codeBridge, []string{`bridge "lo"`, "not a bridge"}},
+		{"bridge that is another device", []m{{"bridge": "lo"}}, codeBridge, []string{`bridge "lo"`, "not a bridge"}},
 		{"bridge with a pattern", []m{{"bridge": "br%d"}}, codeConfig, []string{"bridge", "br%d"}},
 		{"IPAM refuses", []m{fake(m{"fail": m{"ADD": m{"code": 123, "msg": "no more", "details": "buy some"}}})}, 123, []string{`IPAM plugin "fake"`, "ADD", "no more", "buy some"}},
 		{"IPAM dies", []m{fake(m{"exit": m{"ADD": 3}})}, codeIPAM, []string{`IPAM plugin "fake"`, "exit status 3"}},
