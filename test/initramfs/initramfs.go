@@ -89,7 +89,8 @@ func New(t *testing.T, init string, modules ...string) *Initramfs {
 	return r
 }
 
-// Copy adds a file of this machine.
+// Copy adds a file of this machine, which every user of the guest can read, and execute if its owner can here. (With a umask of 077 the
+// programs of bin/ are their owner's alone.)
 func (r *Initramfs) Copy(name, from string) {
 	r.t.Helper()
 	data, err := os.ReadFile(from)
@@ -100,7 +101,11 @@ func (r *Initramfs) Copy(name, from string) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.add(name, info.Mode().Perm(), data)
+	mode := fs.FileMode(0o644)
+	if info.Mode()&0o100 != 0 {
+		mode = 0o755
+	}
+	r.add(name, mode, data)
 }
 
 // add adds a file, and the folders that lead to it.
