@@ -18,6 +18,7 @@ import (
 //     runtime may have there already is hidden.
 //   - /opt/cni/bin has the built plugins.
 //   - cgroups are those below the machine's own.
+//   - everybody may open /dev/net/tun, as udev sets it up: a container gets a node of the same mode.
 //
 // groupVar names the cgroup of the machine.
 const groupVar = "RUNTIME_GROUP"
@@ -54,6 +55,7 @@ func cgroupName(t *testing.T) string {
 func makeMachine() error {
 	bin := os.Getenv("TAP_BIN")
 	steps := []func() error{
+		func() error { return isolate.GiveTun(0o666) },
 		func() error { return isolate.Overlay("/etc", "/etc") },
 		func() error { return isolate.Overlay("/opt", "/opt") },
 		func() error { return isolate.Overlay("/var", "/var") },
