@@ -30,7 +30,7 @@ func TestInstallWhileAddsRun(t *testing.T) {
 	const adds, replacements, atATime = 500, 50, 4
 	i := newTools(t)
 	builds := []string{i.plugin, anotherBuild(t)}
-	i.wantOK(t, "now", "install")
+	i.wantOK(t, "installed", "install")
 	host := harness.NewHost(t)
 	host.Plugin = i.target()
 	before := host.Snapshot()
@@ -51,7 +51,7 @@ func TestInstallWhileAddsRun(t *testing.T) {
 	all.Go(func() {
 		for n := 1; !enough(); n++ {
 			i.plugin = builds[n%2]
-			i.wantOK(t, "now", "install")
+			i.wantOK(t, "installed", "install")
 			replaced.Add(1)
 		}
 	})

@@ -63,7 +63,11 @@ func copySource(t *testing.T) string {
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(filepath.Join(target, name), content, 0o600)
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(target, name), content, info.Mode().Perm()) // the scripts are executable
 	}))
 	return target
 }
