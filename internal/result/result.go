@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
 
 	"tap/internal/netconf"
@@ -99,9 +100,30 @@ func encode(result *current.Result, version string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("convert the result to version %s: %w", version, err)
 	}
-	data, err := json.MarshalIndent(converted, "", "    ")
+	data, err := json.MarshalIndent(withoutMarshaler(converted), "", "    ")
 	if err != nil {
 		return nil, fmt.Errorf("encode the result: %w", err)
 	}
 	return append(data, '\n'), nil // trailing newline for interactive use
+}
+
+// withoutMarshaler returns a copy of result that json encodes directly. The MarshalJSON method of the CNI
+// library goes by way of a map to omit an empty DNS, which costs 3 % of an ADD. Results of versions before
+// 1.0.0 have other fields and keep the method.
+func withoutMarshaler(result types.Result) any {
+	r, ok := result.(*current.Result)
+	if !ok {
+		return result
+	}
+	plain := struct {
+		CNIVersion string               `json:"cniVersion"`
+		Interfaces []*current.Interface `json:"interfaces,omitempty"`
+		IPs        []*current.IPConfig  `json:"ips,omitempty"`
+		Routes     []*types.Route       `json:"routes,omitempty"`
+		DNS        *types.DNS           `json:"dns,omitempty"`
+	}{CNIVersion: r.CNIVersion, Interfaces: r.Interfaces, IPs: r.IPs, Routes: r.Routes}
+	if !r.DNS.IsEmpty() {
+		plain.DNS = &r.DNS
+	}
+	return plain
 }
