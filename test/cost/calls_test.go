@@ -71,16 +71,34 @@ func callsOf(t *testing.T, host *harness.Host, cmd *exec.Cmd) count {
 	if err != nil {
 		t.Fatal(err)
 	}
-	counted := count{}
-	for line := range strings.Lines(string(text)) {
-		var name string
-		var n int
-		if _, err := fmt.Sscan(line, &n, &name); err == nil { // else a headline
-			counted[name] = n
-		}
-	}
+	counted := parseTable(string(text))
 	if counted["execve"] == 0 {
 		t.Fatalf("strace counted nothing: %s", text)
 	}
 	return counted
+}
+
+// parseTable parses the table that strace -c -U calls,name prints. Lines before the rule below the headline do not
+// belong to it: strace prints "42    ???(" there, with a thread ID, if a thread exits while strace reads its call.
+func parseTable(text string) count {
+	counted := count{}
+	_, table, _ := strings.Cut(text, "\n---------")
+	for line := range strings.Lines(table) {
+		var name string
+		var n int
+		if _, err := fmt.Sscan(line, &n, &name); err == nil { // otherwise a rule
+			counted[name] = n
+		}
+	}
+	return counted
+}
+
+func TestParseTable(t *testing.T) {
+	const table = "    calls syscall\n--------- ----------------\n        3 openat\n        1 execve\n--------- ----------------\n        4 total\n"
+	want := count{"openat": 3, "execve": 1, "total": 4}
+	for name, before := range map[string]string{"alone": "", "after a thread that exited": "42    ???(", "after a line": "42    ???( <unfinished ...>\n"} {
+		if got := parseTable(before + table); !maps.Equal(got, want) {
+			t.Errorf("parseTable, %s\nwant %v\ngot  %v", name, want, got)
+		}
+	}
 }
