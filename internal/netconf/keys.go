@@ -133,19 +133,25 @@ func (raw *rawConfig) promisc() (bool, error) {
 }
 
 // netnsDirs returns the key netnsDirs. It may come from an untrusted tenant, so only clean absolute paths are
-// accepted: the path itself shows which directory it names.
+// accepted: the path itself shows which directory it names. A repeated path counts once.
 func (raw *rawConfig) netnsDirs() ([]string, error) {
 	const allowed = "a list of absolute paths without ., .., // or a trailing /, such as /run/docker/netns"
 	var dirs []string
 	if err := decode("netnsDirs", raw.NetnsDirs, &dirs, allowed); err != nil {
 		return nil, err
 	}
+	var distinct []string
+	seen := map[string]bool{}
 	for _, dir := range dirs {
 		if !path.IsAbs(dir) || path.Clean(dir) != dir || strings.ContainsRune(dir, 0) {
 			return nil, &KeyError{Key: "netnsDirs", Value: truncate([]byte(strconv.Quote(dir))), Allowed: allowed}
 		}
+		if !seen[dir] {
+			seen[dir] = true
+			distinct = append(distinct, dir)
+		}
 	}
-	return dirs, nil
+	return distinct, nil
 }
 
 // ipamType returns ipam.type. The other keys of ipam belong to the IPAM plugin.

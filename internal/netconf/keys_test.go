@@ -247,6 +247,7 @@ func TestParseNetnsDirs(t *testing.T) {
 		{"one", `"netnsDirs": ["/run/docker/netns"]`, []string{"/run/docker/netns"}},
 		{"two, order kept", `"netnsDirs": ["/b", "/a"]`, []string{"/b", "/a"}},
 		{"dots within names", `"netnsDirs": ["/.netns", "/a..b", "/..."]`, []string{"/.netns", "/a..b", "/..."}},
+		{"repeated", `"netnsDirs": ["/b", "/a", "/b", "/b"]`, []string{"/b", "/a"}},
 		{"spaces kept", `"netnsDirs": ["/my pods/netns "]`, []string{"/my pods/netns "}},
 	}
 	for _, tt := range tests {

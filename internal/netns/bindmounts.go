@@ -6,28 +6,96 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"tap/internal/eintr"
 )
 
-// WalkBindMounts calls visit for each network namespace that is bind-mounted directly in the
-// directory dir, and closes the Sandbox afterwards. The directory may be untrusted. So
+// ErrUnresponsive reports that a directory did not respond in time.
+var ErrUnresponsive = errors.New("did not respond")
+
+// Directory is a directory in which namespaces are bind-mounted.
+type Directory struct {
+	Path string
+	// Untrusted means that the path may lead to a file system that a hostile process provides. It
+	// must be clean and absolute, and must not contain symbolic links.
+	Untrusted bool
+}
+
+// WalkBindMounts calls visit for each network namespace that is bind-mounted directly in one of
+// dirs, and closes the Sandbox afterwards. The content of the directories may be untrusted. So
 // WalkBindMounts does not follow symbolic links, and opens an entry only after it has identified
 // the entry as a namespace: opening a device or a FIFO has side effects, and an unresponsive file
-// system may block. Other entries, and entries that disappear during the walk, are skipped.
+// system may block. Other entries, entries that disappear during the walk, and directories that do
+// not exist are skipped.
 //
-// WalkBindMounts returns nil if dir does not exist. If an entry cannot be inspected, it continues
-// with the next entry and returns the error at the end.
-func WalkBindMounts(dir string, visit func(*Sandbox)) error {
-	d, err := os.OpenFile(dir, unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+// If an entry or a directory cannot be inspected, WalkBindMounts continues with the next one and
+// returns the error at the end. It waits for the file systems as long as patience in all. After
+// that it returns an error that wraps ErrUnresponsive, and leaves out the rest; a thread of the
+// process may then still be waiting.
+func WalkBindMounts(dirs []Directory, patience time.Duration, visit func(*Sandbox)) error {
+	w := newWalk()
+	go w.run(dirs)
+	return w.receive(patience, visit)
+}
+
+// walk is a walk in progress, in a goroutine of its own.
+type walk struct {
+	found   chan *Sandbox
+	done    chan struct{}          // closed at the end
+	failed  []error                // valid when done is closed
+	current atomic.Pointer[string] // path of the directory
+}
+
+func newWalk() *walk {
+	w := &walk{found: make(chan *Sandbox), done: make(chan struct{})}
+	w.current.Store(new(string))
+	return w
+}
+
+// receive calls visit for what run finds.
+func (w *walk) receive(patience time.Duration, visit func(*Sandbox)) error {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	for {
+		waiting := time.Now()
+		select {
+		case sandbox := <-w.found:
+			patience -= time.Since(waiting)
+			timer.Stop()
+			visit(sandbox)
+			sandbox.Close()
+			timer.Reset(patience)
+		case <-w.done:
+			return errors.Join(w.failed...)
+		case <-timer.C:
+			return fmt.Errorf("directory %s: %w; it and those after it were left out", *w.current.Load(), ErrUnresponsive)
+		}
+	}
+}
+
+func (w *walk) run(dirs []Directory) {
+	defer close(w.done)
+	for _, dir := range dirs {
+		w.current.Store(&dir.Path)
+		if err := w.readDirectory(dir); err != nil {
+			w.failed = append(w.failed, err)
+		}
+	}
+}
+
+func (w *walk) readDirectory(dir Directory) error {
+	fd, err := openDirectory(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
+	d := os.NewFile(uintptr(fd), dir.Path)
 	defer d.Close()
 	nsfs, err := nsfsDevice()
 	if err != nil {
@@ -35,17 +103,16 @@ func WalkBindMounts(dir string, visit func(*Sandbox)) error {
 	}
 	names, err := d.Readdirnames(-1)
 	if err != nil {
-		return fmt.Errorf("read directory %s: %w", dir, err)
+		return fmt.Errorf("read directory %s: %w", dir.Path, err)
 	}
 	var failed []error
 	for _, name := range names {
-		sandbox, err := openEntry(int(d.Fd()), name, dir+"/"+name, nsfs)
+		sandbox, err := openEntry(fd, name, dir.Path+"/"+name, nsfs)
 		if err != nil {
 			failed = append(failed, err)
 		}
 		if sandbox != nil {
-			visit(sandbox)
-			sandbox.Close()
+			w.found <- sandbox
 		}
 	}
 	return errors.Join(failed...)

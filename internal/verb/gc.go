@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/containernetworking/cni/pkg/types"
 
@@ -14,11 +15,20 @@ import (
 	"tap/internal/netns"
 )
 
-// defaultDirs are the directories in which runtimes and ip-netns(8) bind namespaces.
-var defaultDirs = []string{"/run/netns", "/var/run/netns"}
+// directoryPatience is how long GC waits for directories in all.
+const directoryPatience = 10 * time.Second
 
 var dirKind = cni.Kind{Code: types.ErrIOFailure, Advice: "GC looks for namespaces in /run/netns, /var/run/netns and the " +
-	"directories of netnsDirs, which must not be symbolic links"}
+	"directories of netnsDirs, which must be on a local file system and must not lead through symbolic links"}
+
+// directories returns where runtimes and ip-netns(8) bind namespaces, and the directories of netnsDirs.
+func directories(netnsDirs []string) []netns.Directory {
+	dirs := []netns.Directory{{Path: "/run/netns"}, {Path: "/var/run/netns"}}
+	for _, dir := range netnsDirs {
+		dirs = append(dirs, netns.Directory{Path: dir, Untrusted: true})
+	}
+	return dirs
+}
 
 // GC removes what is left of attachments that the runtime does not list as valid. After that it calls GC of
 // the IPAM plugin, because an address must not be free while a stale tap has it. An error does not stop it
@@ -35,17 +45,15 @@ func GC(args *netconf.Args) error {
 func collectDevices(conf *netconf.Config, stale feature.Match) error {
 	var failed []error
 	seen := map[uint64]bool{} // by inode, which is unique while the namespace is bound
-	for _, dir := range append(defaultDirs, conf.NetnsDirs...) {
-		err := netns.WalkBindMounts(dir, func(sandbox *netns.Sandbox) {
-			inode, err := sandbox.Inode()
-			if err == nil && !seen[inode] {
-				seen[inode] = true
-				err = collectNamespace(sandbox, stale)
-			}
-			failed = append(failed, err)
-		})
-		failed = append(failed, dirKind.Wrap(err))
-	}
+	err := netns.WalkBindMounts(directories(conf.NetnsDirs), directoryPatience, func(sandbox *netns.Sandbox) {
+		inode, err := sandbox.Inode()
+		if err == nil && !seen[inode] {
+			seen[inode] = true
+			err = collectNamespace(sandbox, stale)
+		}
+		failed = append(failed, err)
+	})
+	failed = append(failed, dirKind.Wrap(err))
 	return errors.Join(failed...)
 }
 
