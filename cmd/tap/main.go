@@ -5,6 +5,7 @@ package main
 import (
 	"math"
 	"os"
+	"runtime"
 
 	"golang.org/x/sys/unix"
 
@@ -15,6 +16,10 @@ import (
 
 // buildVersion is set by the Makefile (-ldflags "-X main.buildVersion=…").
 var buildVersion = "devel"
+
+// The main goroutine stays on the main thread, to which the kernel delivers the signals of a process (Linux 6.12,
+// kernel/signal.c, complete_signal). So no verb goes on while another thread is about to die of a signal.
+func init() { runtime.LockOSThread() }
 
 func main() {
 	growStack()

@@ -30,8 +30,6 @@ func Add(args *netconf.Args, stdout cni.FDWriter) error {
 	signals := cni.NewSignals()
 	if delegate != nil || feature.NeedsUndo(conf.Tap) {
 		signals.Catch()
-	} else {
-		signals.Ignore()
 	}
 	sandbox, err := feature.OpenSandbox(conf)
 	if err != nil {
@@ -116,6 +114,7 @@ func (a *attempt) commit(answer []byte) error {
 	if mustWait {
 		a.signals.Catch()
 	}
+	a.signals.Ignore() // if they are not caught
 	if err := cni.Interrupted(a.signals.Context); err != nil {
 		return err
 	}

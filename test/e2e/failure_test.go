@@ -192,34 +192,43 @@ func TestAddSignalEndsAlthoughTheUndoHangs(t *testing.T) {
 	}
 }
 
-// A signal at any moment: either everything was undone, or the result was
-// handed over and the attachment is there. With host-local, which does not heed signals.
+// A signal at any moment: either everything was undone, or the result was handed over and the attachment is
+// there. host-local does not heed signals; without IPAM the plugin dies of a signal before the commit.
 func TestAddSignalAtAnyMoment(t *testing.T) {
-	host := harness.NewHost(t)
-	before := host.Snapshot()
-	config := conf(t, hostLocal())
-	ended := map[int]int{}
-	for i := range 120 {
-		cmd := host.Command("ADD", "net1", config)
-		var out strings.Builder
-		cmd.Stdout = &out
-		if err := host.Node.Start(cmd); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Duration(i%40) * 400 * time.Microsecond)
-		if err := cmd.Process.Signal([]os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP}[i%3]); err != nil && !errors.Is(err, os.ErrProcessDone) {
-			t.Fatal(err)
-		}
-		err := cmd.Wait()
-		ended[cmd.ProcessState.ExitCode()]++
-		if err == nil {
-			host.Run("DEL", "net1", config).WantOK()
-		}
-		if after := host.Snapshot(); after != before {
-			t.Fatalf("round %d, %v, output %s: something is left\n%s", i, err, out.String(), after)
-		}
+	for name, c := range map[string]struct {
+		config string
+		step   time.Duration // between the moments
+	}{
+		"IPAM":    {conf(t, hostLocal()), 400 * time.Microsecond},
+		"no IPAM": {conf(t), 100 * time.Microsecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			host := harness.NewHost(t)
+			before := host.Snapshot()
+			ended := map[int]int{}
+			for i := range 120 {
+				cmd := host.Command("ADD", "net1", c.config)
+				var out strings.Builder
+				cmd.Stdout = &out
+				if err := host.Node.Start(cmd); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Duration(i%40) * c.step)
+				if err := cmd.Process.Signal([]os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP}[i%3]); err != nil && !errors.Is(err, os.ErrProcessDone) {
+					t.Fatal(err)
+				}
+				err := cmd.Wait()
+				ended[cmd.ProcessState.ExitCode()]++
+				if err == nil {
+					host.Run("DEL", "net1", c.config).WantOK()
+				}
+				if after := host.Snapshot(); after != before {
+					t.Fatalf("round %d, %v, output %s: something is left\n%s", i, err, out.String(), after)
+				}
+			}
+			t.Logf("ends by exit status, -1 for a death before the commit: %v", ended)
+		})
 	}
-	t.Logf("ends by exit status, -1 for a death before anything was done: %v", ended)
 }
 
 // SIGTERM and SIGINT while IPAM works: the plugin itself undoes.
@@ -252,22 +261,35 @@ func TestAddSignalIsUndone(t *testing.T) {
 	}
 }
 
-// An ADD that waits for nobody is not ended by a signal, whatever it is doing: no
-// device is left without a result.
-func TestAddSignalWhereNobodyIsWaitedFor(t *testing.T) {
+// An ADD that waits for nobody and needs no undo: a signal before the commit kills it, and the kernel removes the
+// tap; from the commit on a signal is ignored, so that no tap is left without a result.
+func TestAddSignalWithoutUndo(t *testing.T) {
+	ended := map[string]int{}
 	for name, call := range map[string]uint64{"ioctl": unix.SYS_IOCTL, "sendto": unix.SYS_SENDTO, "write": unix.SYS_WRITE, "close": unix.SYS_CLOSE} {
 		t.Run(name, func(t *testing.T) {
 			for n := 1; ; n++ {
 				host := harness.NewHost(t)
+				before := host.Snapshot()
 				traced := host.Trace(host.Command("ADD", "net1", conf(t)), harness.Fault{Calls: []uint64{call}, N: n, Signal: syscall.SIGTERM, FromMain: true})
 				if traced.Struck == nil {
 					break
 				}
-				if traced.Exit != 0 {
-					t.Errorf("SIGTERM at %s %d\nwant success\ngot  exit %d: %s%s", name, n, traced.Exit, traced.Stdout, traced.Stderr)
+				after := host.Snapshot()
+				_, exists := host.Device("net1")
+				switch {
+				case traced.Exit == 0 && exists && traced.Stdout != "":
+					ended["committed"]++
+				case traced.Exit != 0 && after == before && traced.Stdout == "":
+					ended["killed"]++
+				default:
+					t.Errorf("SIGTERM at %s %d\nwant a tap and its result, or neither\ngot  exit %d: %s%s, %s", name, n, traced.Exit, traced.Stdout, traced.Stderr, after)
 				}
 			}
 		})
+	}
+	t.Logf("ends: %v", ended)
+	if ended["committed"] == 0 || ended["killed"] == 0 {
+		t.Errorf("ends\nwant both\ngot  %v", ended)
 	}
 }
 

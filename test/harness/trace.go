@@ -268,7 +268,9 @@ func (tr *tracer) strike(thread int, point *Point) error {
 		return nil
 	}
 	if tr.fault.Signal != 0 {
-		return unix.Kill(point.Pid, tr.fault.Signal) // it is stopped, and so is there
+		// The thread is stopped, so it exists. The kernel delivers a signal to the main thread of a process, unless a
+		// tracer has stopped that thread (Linux 6.12, kernel/signal.c, wants_signal).
+		return unix.Tgkill(point.Pid, point.Pid, tr.fault.Signal)
 	}
 	if point.Number != unix.SYS_CLOSE { // Linux frees the descriptor whatever the call returns (close(2))
 		if err := dropCall(thread); err != nil {
