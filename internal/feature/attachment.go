@@ -33,6 +33,7 @@ type Attachment struct {
 	Undo    Undo
 
 	features       []Feature
+	stop           func() error // for Conn: returns an error when no further request is allowed
 	file           *tuntap.File // /dev/net/tun, opened in the namespace of the attachment
 	interfaceHooks *loadedHooks // programs for the pod's interface
 	onClose        []func()
@@ -43,19 +44,19 @@ func newAttachment(conf *netconf.Config, sandbox *netns.Sandbox, features []Feat
 }
 
 // Open locks and validates what exists in the container's namespace, and plans the attachment. It creates
-// nothing.
-func Open(conf *netconf.Config, sandbox *netns.Sandbox) (*Attachment, error) {
-	return openAll(conf, sandbox, findStep, validateStep, planStep)
+// nothing. The attachment makes no further request to the kernel once stop returns an error.
+func Open(conf *netconf.Config, sandbox *netns.Sandbox, stop func() error) (*Attachment, error) {
+	return openAll(newAttachment(conf, sandbox, All()), stop, findStep, validateStep, planStep)
 }
 
 // OpenTrial is Open for STATUS. It first creates stubs of what other plugins create before an ADD.
 func OpenTrial(conf *netconf.Config, sandbox *netns.Sandbox) (*Attachment, error) {
-	return openAll(conf, sandbox, stubStep, findStep, validateStep, planStep)
+	return openAll(newAttachment(conf, sandbox, All()), TimeLimit(TrialLimit), stubStep, findStep, validateStep, planStep)
 }
 
-func openAll(conf *netconf.Config, sandbox *netns.Sandbox, steps ...step) (*Attachment, error) {
-	a := newAttachment(conf, sandbox, All())
-	if err := enter(sandbox.DoInPlace, func() error { return a.open(steps...) }); err != nil {
+func openAll(a *Attachment, stop func() error, steps ...step) (*Attachment, error) {
+	a.stop = stop
+	if err := enter(a.Sandbox.DoInPlace, func() error { return a.open(steps...) }); err != nil {
 		a.Close()
 		return nil, err
 	}
@@ -79,6 +80,7 @@ func (a *Attachment) inspect(steps ...step) error {
 	if a.Conn, err = netdev.Dial(); err != nil {
 		return deviceKind.Wrap(err)
 	}
+	a.Conn.StopWhen(a.stop)
 	return a.run(steps...)
 }
 
@@ -91,14 +93,13 @@ func (a *Attachment) Tap() *netdev.Link { return a.Found[plan.Tap] }
 // HasOtherDevice reports whether another tap carries the alias of this attachment, i.e. the attachment
 // existed before and its tap was renamed.
 func (a *Attachment) HasOtherDevice() (bool, error) {
-	links, err := a.Conn.Links()
-	return err == nil && a.hasOtherDevice(links), err
+	others, err := a.Conn.Links(tapKind, a.isOther)
+	return len(others) > 0, err
 }
 
-func (a *Attachment) hasOtherDevice(links []*netdev.Link) bool {
-	return slices.ContainsFunc(links, func(l *netdev.Link) bool {
-		return l.IsTap() && l.Alias == a.Conf.Alias() && (a.Tap() == nil || l.Index != a.Tap().Index)
-	})
+// isOther reports whether a device is another tap with the alias of this attachment.
+func (a *Attachment) isOther(l *netdev.Link) bool {
+	return l.IsTap() && l.Alias == a.Conf.Alias() && (a.Tap() == nil || l.Index != a.Tap().Index)
 }
 
 // Close releases locks, programs and descriptors. The kernel removes a tap that is not committed.

@@ -133,20 +133,13 @@ func TestPlanOfEveryKey(t *testing.T) {
 	want := &plan.Desired{Master: p.bridge, Devices: map[plan.Role]*plan.Device{plan.Tap: {
 		Settings: netdev.Settings{
 			Alias: "tap/vms/0123abcd/net1", MTU: 1400, MAC: mac, TxQueueLen: 500, Master: 3, Port: netdev.Port{Isolated: true},
-			Promisc: true, AllMulti: true, ARPNotify: true,
+			Promisc: true, AllMulti: true,
 		},
 		Name: "net1", MasterName: "br0", By: plan.Need{Key: "tap", Kind: deviceKind},
 		MultiQueue: true, Owner: conf.Tap.Owner, Group: conf.Tap.Group, Label: "l",
 	}}}
 	if !reflect.DeepEqual(a.Want, want) {
 		t.Errorf("plan\nwant %+v\ngot  %+v", want.Devices[plan.Tap], a.Want.Devices[plan.Tap])
-	}
-}
-
-func TestPlanWithoutIPAMAnnouncesNothing(t *testing.T) {
-	a := newAttachment(&netconf.Config{Tap: netconf.Tap{Name: "net1"}}, nil, All())
-	if err := a.run(planStep); err != nil || a.Want.Device(plan.Tap).ARPNotify || len(a.Want.Devices) != 1 {
-		t.Errorf("plan\nwant the tap alone, without arp_notify\ngot  %+v, %v", a.Want.Device(plan.Tap), err)
 	}
 }
 
@@ -190,8 +183,8 @@ func TestLivesOn(t *testing.T) {
 			if tt.found != nil {
 				a.Found[plan.Tap] = tt.found
 			}
-			if got := a.hasOtherDevice(tt.links); got != tt.want {
-				t.Errorf("hasOtherDevice\nwant %v\ngot  %v", tt.want, got)
+			if got := slices.ContainsFunc(tt.links, a.isOther); got != tt.want {
+				t.Errorf("isOther\nwant %v\ngot  %v", tt.want, got)
 			}
 		})
 	}

@@ -10,7 +10,11 @@ import (
 	"tap/internal/plan"
 )
 
-const egressKind = "ifb"
+// Kinds of the devices that ADD creates, IFLA_INFO_KIND.
+const (
+	tapKind    = "tun" // also of layer 3 devices
+	egressKind = "ifb"
+)
 
 var (
 	bandwidthKind = cni.Kind{Code: cni.CodeBandwidth, Advice: "limits need the kernel modules sch_tbf and, for egress, " +
@@ -46,6 +50,7 @@ func planBandwidth(a *Attachment) error {
 		want.Outlet = plan.Egress
 		egress, alias := want.Device(plan.Egress), a.Conf.Alias()
 		egress.Kind, egress.Name, egress.Alias, egress.By = egressKind, netconf.EgressName(alias), netconf.EgressAlias(alias), by
+		egress.NoLinkLocal = true // it only forwards frames: without an address it sends none of its own
 		if err := tap.TC.SetMirror(plan.Egress, by); err != nil {
 			return err
 		}

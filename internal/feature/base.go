@@ -15,7 +15,7 @@ func planBase(a *Attachment) error {
 	asked, tap := a.Conf.Tap, a.Want.Device(plan.Tap)
 	tap.Name, tap.By = asked.Name, plan.Need{Key: "tap", Kind: deviceKind}
 	tap.Alias, tap.MTU, tap.MAC, tap.TxQueueLen = a.Conf.Alias(), asked.MTU, asked.MAC, asked.TxQueueLen
-	tap.Promisc, tap.AllMulti, tap.ARPNotify = asked.Promisc, asked.AllMulti, a.Conf.IPAM != ""
+	tap.Promisc, tap.AllMulti = asked.Promisc, asked.AllMulti
 	tap.MultiQueue, tap.Owner, tap.Group, tap.Label = asked.MultiQueue, asked.Owner, asked.Group, asked.Label
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 // result of the chain. It only reads, by netlink: attaching to the tap would change its SELinux label.
 func Differences(conf *netconf.Config, sandbox *netns.Sandbox) ([]plan.Difference, error) {
 	a := newAttachment(conf, sandbox, All())
+	a.stop = TimeLimit(CheckLimit)
 	defer a.Close()
 	var d []plan.Difference
 	err := a.runInNetns(func() error {
@@ -22,16 +23,20 @@ func Differences(conf *netconf.Config, sandbox *netns.Sandbox) ([]plan.Differenc
 			return err
 		}
 		seen, err := a.observe()
+		if err != nil {
+			return err
+		}
+		layer3, err := a.observeLayer3()
 		if err == nil {
-			d = a.compare(seen)
+			d = a.compare(seen, layer3)
 		}
 		return err
 	})
 	return d, deviceKind.Wrap(err)
 }
 
-// compare is pure: observe has read all that it needs.
-func (a *Attachment) compare(seen *plan.Observed) []plan.Difference {
+// compare is pure: observe and observeLayer3 have read all that it needs.
+func (a *Attachment) compare(seen *plan.Observed, layer3 *expectedLayer3) []plan.Difference {
 	index := a.planPrevResult()
 	d := plan.Diff(a.Want, seen)
 	tap, prev := seen.Devices[plan.Tap], a.Conf.PrevResult
@@ -46,8 +51,7 @@ func (a *Attachment) compare(seen *plan.Observed) []plan.Difference {
 		d = append(d, plan.Difference{What: "MAC", Expected: mac, Found: tap.MAC.String()})
 	}
 	d = append(d, a.compareGuestMAC(seen)...)
-	d = append(d, compareAddresses(prev, index, seen.Addresses)...)
-	return append(d, compareRoutes(prev, index, tap.Index, seen.Routes)...)
+	return append(d, layer3.differences()...)
 }
 
 // planPrevResult puts into the plan what prevResult recorded, and returns the index of its entry for the tap;

@@ -19,15 +19,11 @@ func (a *Attachment) Configure() error {
 }
 
 // configure sets the alias of the tap before it creates the egress device, so that a concurrent GC can tell
-// to which attachment that device belongs.
+// to which attachment that device belongs. The tap comes up when all else is set.
 func (a *Attachment) configure() error {
 	tap, index := a.Want.Device(plan.Tap), a.Tap().Index
-	set := a.Conn.Configure
-	if tap.NoLinkLocal {
-		set = a.Conn.Prepare
-	}
 	a.Undo.Push(func(context.Context) error { return ignoreMissing(a.Conn.Down(index)) })
-	if err := set(index, tap.Settings); err != nil {
+	if err := a.prepare(plan.Tap); err != nil {
 		return tap.By.Kind.Wrap(portError(a.nameRejected(err)))
 	}
 	if egress := a.Want.Devices[plan.Egress]; egress != nil {
@@ -38,12 +34,18 @@ func (a *Attachment) configure() error {
 	if err := a.addTC(plan.Tap); err != nil {
 		return err
 	}
-	if tap.NoLinkLocal {
-		if err := a.Conn.UpWithoutAddress(index); err != nil {
-			return tap.By.Kind.Wrap(err)
-		}
+	if err := a.Conn.Up(index); err != nil {
+		return tap.By.Kind.Wrap(err)
 	}
 	return a.loadInterfaceHooks()
+}
+
+// prepare applies the planned settings to a device that this ADD created.
+func (a *Attachment) prepare(role plan.Role) error {
+	settings, link := a.Want.Device(role).Settings, a.Found[role]
+	// A device without IPv6 rejects the setting; it gets no link-local address either.
+	settings.NoLinkLocal = settings.NoLinkLocal && link.IPv6 != nil && (settings.MTU == 0 || settings.MTU >= minMTUIPv6)
+	return a.Conn.Prepare(link.Index, settings)
 }
 
 // nameRejected adds to the error of a request with several settings the setting that the kernel rejected.
@@ -56,5 +58,5 @@ func (a *Attachment) nameRejected(err error) error {
 	if readErr != nil {
 		return err // the device was deleted, which err says
 	}
-	return fmt.Errorf("set %s: %w", plan.Unapplied(a.Want.Device(plan.Tap), several.Up, link), err)
+	return fmt.Errorf("set %s: %w", plan.Unapplied(a.Want.Device(plan.Tap), link), err)
 }

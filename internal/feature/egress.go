@@ -3,7 +3,6 @@ package feature
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"tap/internal/netdev"
 	"tap/internal/plan"
@@ -20,13 +19,13 @@ func (a *Attachment) addEgress(want *plan.Device) error {
 		return err
 	}
 	a.Found[plan.Egress] = device
-	if err := a.Conn.SetAlias(device.Index, want.Alias); err != nil {
+	if err := a.prepare(plan.Egress); err != nil {
 		return err
 	}
 	if err := a.addTC(plan.Egress); err != nil {
 		return err
 	}
-	return a.Conn.UpWithoutAddress(device.Index)
+	return a.Conn.Up(device.Index)
 }
 
 // createEgress creates the egress device. It replaces one that exists: an ADD of this attachment that was
@@ -54,19 +53,16 @@ func (a *Attachment) deleteEgress(want *plan.Device) error {
 // deleteOrphan deletes an egress device by its name, and reports whether the name is free now. It keeps a
 // device of another kind, and the egress device of an existing attachment whose tap was renamed.
 func (a *Attachment) deleteOrphan(want *plan.Device) (bool, error) {
-	links, err := a.Conn.Links()
-	if err != nil {
+	exists, err := a.HasOtherDevice()
+	if err != nil || exists {
 		return false, err
 	}
-	if a.hasOtherDevice(links) {
-		return false, nil
-	}
-	i := slices.IndexFunc(links, func(l *netdev.Link) bool { return l.Name == want.Name })
+	device, err := a.Conn.LinkByName(want.Name)
 	switch {
-	case i < 0: // a concurrent GC or DEL has removed it
+	case errors.Is(err, netdev.ErrNotFound): // a concurrent GC or DEL has removed it
 		return true, nil
-	case links[i].Kind != want.Kind:
-		return false, nil
+	case err != nil || device.Name != want.Name || device.Kind != want.Kind:
+		return false, err
 	}
-	return true, a.Conn.Delete(links[i].Index)
+	return true, a.Conn.Delete(device.Index)
 }

@@ -64,7 +64,13 @@ func fuzzVerbs(t *testing.T, call *netconf.Args) {
 		if err := a.run(planStep); err != nil {
 			t.Fatalf("plan\nwant no error\ngot  %v", err)
 		}
-		a.compare(seen)
+		layer3 := newExpectedLayer3(conf.PrevResult, 0, 7)
+		layer3.seeAddress(cidr("192.0.2.2/24"))
+		layer3.seeAddress(cidr("2001:db8::2/64"))
+		for _, route := range routesOfTheKernel() {
+			layer3.seeRoute(route)
+		}
+		a.compare(seen, layer3)
 	}
 	if _, err := planRoutes(conf.PrevResult.IPs, conf.PrevResult.Routes); err == nil && checkAddresses(conf.PrevResult.IPs) == nil {
 		wantReadable(t, conf)
@@ -106,14 +112,14 @@ func observations() []*plan.Observed {
 		{Namesake: existing},
 		{Devices: map[plan.Role]*plan.State{plan.Tap: tap}},
 		{Devices: map[plan.Role]*plan.State{plan.Tap: tap, plan.Interface: iface}},
-		{
-			Devices:   map[plan.Role]*plan.State{plan.Tap: tap},
-			Addresses: []net.IPNet{cidr("192.0.2.2/24"), cidr("2001:db8::2/64")},
-			Routes: []netdev.RouteEntry{
-				{Route: netdev.Route{Dst: cidr("0.0.0.0/0"), Table: tableMain, Hops: []netdev.Hop{{}}}, Devices: []int{7}},
-				{Route: netdev.Route{Dst: cidr("10.0.0.0/8"), Table: tableMain, Hops: []netdev.Hop{{Gateway: net.IPv4(192, 0, 2, 1)}, {}}}, Devices: []int{7, 8}},
-				{Route: netdev.Route{Dst: cidr("::/0"), Hops: nil}},
-			},
-		},
+	}
+}
+
+// routesOfTheKernel are routes that CHECK may see.
+func routesOfTheKernel() []netdev.RouteEntry {
+	return []netdev.RouteEntry{
+		{Route: netdev.Route{Dst: cidr("0.0.0.0/0"), Table: tableMain, Hops: []netdev.Hop{{}}}, Devices: []int{7}},
+		{Route: netdev.Route{Dst: cidr("10.0.0.0/8"), Table: tableMain, Hops: []netdev.Hop{{Gateway: net.IPv4(192, 0, 2, 1)}, {}}}, Devices: []int{7, 8}},
+		{Route: netdev.Route{Dst: cidr("::/0"), Hops: nil}},
 	}
 }

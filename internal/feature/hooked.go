@@ -20,15 +20,14 @@ type hookedDevice struct {
 }
 
 // listHooked lists the devices that have the qdisc clsact. isOwn reports whether a filter belongs to this
-// plugin, by its name.
+// plugin, by its name. Of the filters of other processes, which may be many and large, it keeps only that they
+// exist. After an error it returns what it could list.
 func listHooked(conn *netdev.Conn, isOwn func(name string) bool) ([]hookedDevice, error) {
-	qdiscs, err := conn.Qdiscs()
+	qdiscs, err := conn.Qdiscs(func(q netdev.Qdisc) bool { return q.IsLimit() || q.HasHooks() && q.Kind == clsact })
 	if errors.Is(err, unix.EOPNOTSUPP) {
 		return nil, nil // a kernel without qdiscs (CONFIG_NET_SCHED), and so without hooks
 	}
-	if err != nil {
-		return nil, redirectKind.Wrap(err)
-	}
+	failed := []error{redirectKind.Wrap(err)}
 	limits := map[int]*netdev.Qdisc{}
 	for _, q := range qdiscs {
 		if q.IsLimit() {
@@ -37,25 +36,22 @@ func listHooked(conn *netdev.Conn, isOwn func(name string) bool) ([]hookedDevice
 	}
 	var list []hookedDevice
 	for _, q := range qdiscs {
-		if !q.HasHooks() || q.Kind != clsact {
+		if q.IsLimit() {
 			continue
 		}
-		filters, err := conn.Filters(q.Device)
-		if err != nil {
-			return nil, redirectKind.Wrap(err)
-		}
-		device := hookedDevice{qdisc: q, limit: limits[q.Device]}
-		for _, f := range filters {
-			if !isOwn(f.Name) {
-				device.foreign = true
-				continue
-			}
-			device.filters = append(device.filters, f)
-			device.madeQdisc = device.madeQdisc || netconf.MadeQdisc(f.Name)
-		}
+		device := hookedDevice{qdisc: q, limit: limits[q.Device], foreign: err != nil}
+		var filterErr error
+		device.filters, filterErr = conn.Filters(q.Device, func(f netdev.Filter) bool {
+			own := isOwn(f.Name)
+			device.foreign = device.foreign || !own
+			return own
+		})
+		failed = append(failed, redirectKind.Wrap(filterErr))
+		device.foreign = device.foreign || filterErr != nil // it may have more than were listed
+		device.madeQdisc = slices.ContainsFunc(device.filters, func(f netdev.Filter) bool { return netconf.MadeQdisc(f.Name) })
 		list = append(list, device)
 	}
-	return list, nil
+	return list, errors.Join(failed...)
 }
 
 // release restores a device. The filter of sent frames is deleted last, and only if all else succeeded,
@@ -94,13 +90,10 @@ func releaseInterfaces(conn *netdev.Conn, isOwn func(name string) bool) error {
 // record that may be missing.
 func releaseInterface(conn *netdev.Conn, index int, isOwn func(name string) bool, madeQdisc bool) error {
 	devices, err := listHooked(conn, isOwn)
-	if err != nil {
-		return err
-	}
 	i := slices.IndexFunc(devices, func(h hookedDevice) bool { return h.qdisc.Device == index })
 	if i < 0 {
-		return nil
+		return err
 	}
 	devices[i].madeQdisc = madeQdisc
-	return devices[i].release(conn)
+	return errors.Join(err, devices[i].release(conn))
 }

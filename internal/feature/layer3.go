@@ -21,7 +21,7 @@ const (
 var layer3Kind = cni.Kind{Code: cni.CodeLayer3, Advice: "correct the IPAM configuration: the message names the address or route"}
 
 // ApplyIPAM adds the addresses and routes of the IPAM result to the tap. Without IPAM assigned is nil.
-func (a *Attachment) ApplyIPAM(ctx context.Context, assigned *current.Result) error {
+func (a *Attachment) ApplyIPAM(assigned *current.Result) error {
 	if assigned == nil {
 		return nil
 	}
@@ -44,17 +44,11 @@ func (a *Attachment) ApplyIPAM(ctx context.Context, assigned *current.Result) er
 		}
 	}
 	for _, ip := range assigned.IPs {
-		if err := cni.Interrupted(ctx); err != nil { // thousands of IPv6 addresses take the kernel a minute
-			return err
-		}
 		if err := a.Conn.AddAddress(a.Tap().Index, ip.Address); err != nil {
 			return layer3Kind.Wrap(fmt.Errorf("tap %q: %w", a.Conf.Tap.Name, err))
 		}
 	}
 	for _, route := range routes {
-		if err := cni.Interrupted(ctx); err != nil {
-			return err
-		}
 		if err := a.Conn.AddRoute(a.Tap().Index, route); err != nil {
 			return layer3Kind.Wrap(fmt.Errorf("tap %q: %w", a.Conf.Tap.Name, err))
 		}

@@ -1,9 +1,9 @@
 package feature
 
 import (
-	"fmt"
 	"net"
 	"slices"
+	"strings"
 
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
@@ -12,20 +12,97 @@ import (
 	"tap/internal/plan"
 )
 
-// compareAddresses returns the addresses that prevResult has for the interface with an index, but the tap
-// does not have.
-func compareAddresses(prev *current.Result, index int, found []net.IPNet) []plan.Difference {
-	var d []plan.Difference
-	known := byNetwork(found, func(n net.IPNet) net.IPNet { return n })
+// expectedLayer3 holds the addresses and routes that prevResult records for the tap, and which of them the kernel
+// has. It judges addresses and routes of the kernel while they are listed, because the namespace may have
+// hundreds of thousands. An object may be listed more than once.
+type expectedLayer3 struct {
+	tap       int // index of the device through which a route must lead; 0 for any
+	addresses []expectation[net.IPNet]
+	routes    []expectation[*types.Route]
+	// Indexes of the entries above by the text of the address or destination. The texts are equal if sameNet
+	// reports true.
+	byAddress, byDestination map[string][]int
+	found                    []string // the first addresses of the tap, for an error message
+	foundMore                bool     // the tap has further addresses
+}
+
+// expectation is an object that must exist.
+type expectation[T any] struct {
+	want T
+	seen bool
+}
+
+// maxFound is how many addresses of the tap an error message lists.
+const maxFound = 20
+
+// newExpectedLayer3 returns what prev, whose entry for the tap has an index, records. A route of prevResult does
+// not name its device: if another interface has addresses as well, any device counts.
+func newExpectedLayer3(prev *current.Result, index, tap int) *expectedLayer3 {
+	e := &expectedLayer3{byAddress: map[string][]int{}, byDestination: map[string][]int{}}
+	isOwn := func(ip *current.IPConfig) bool { return ip.Interface != nil && *ip.Interface == index }
 	for _, ip := range prev.IPs {
-		if ip.Interface == nil || *ip.Interface != index {
-			continue
+		if isOwn(ip) {
+			e.byAddress[ip.Address.String()] = append(e.byAddress[ip.Address.String()], len(e.addresses))
+			e.addresses = append(e.addresses, expectation[net.IPNet]{want: ip.Address})
 		}
-		if !slices.ContainsFunc(known[ip.Address.String()], func(n net.IPNet) bool { return sameNet(n, ip.Address) }) {
-			d = append(d, plan.Difference{What: "address", Expected: ip.Address.String(), Found: fmt.Sprint(netTexts(found))})
+	}
+	if len(e.addresses) > 0 && len(e.addresses) == len(prev.IPs) {
+		e.tap = tap
+	}
+	for _, route := range prev.Routes {
+		dst := destination(route)
+		e.byDestination[dst.String()] = append(e.byDestination[dst.String()], len(e.routes))
+		e.routes = append(e.routes, expectation[*types.Route]{want: route})
+	}
+	return e
+}
+
+// seeAddress judges an address of the tap.
+func (e *expectedLayer3) seeAddress(n net.IPNet) {
+	text := n.String()
+	if !slices.Contains(e.found, text) {
+		if len(e.found) < maxFound {
+			e.found = append(e.found, text)
+		} else {
+			e.foundMore = true
+		}
+	}
+	for _, i := range e.byAddress[text] {
+		e.addresses[i].seen = e.addresses[i].seen || sameNet(n, e.addresses[i].want)
+	}
+}
+
+// seeRoute judges a route of the namespace.
+func (e *expectedLayer3) seeRoute(r netdev.RouteEntry) {
+	for _, i := range e.byDestination[r.Dst.String()] {
+		want := e.routes[i].want
+		e.routes[i].seen = e.routes[i].seen || matches(r, want) && hasHop(r, want.GW, e.tap)
+	}
+}
+
+// differences returns the addresses and routes that the kernel does not have.
+func (e *expectedLayer3) differences() []plan.Difference {
+	var d []plan.Difference
+	for _, address := range e.addresses {
+		if !address.seen {
+			d = append(d, plan.Difference{What: "address", Expected: address.want.String(), Found: e.foundText()})
+		}
+	}
+	for _, route := range e.routes {
+		if !route.seen {
+			d = append(d, plan.Missing("route %s", routeText(route.want)))
 		}
 	}
 	return d
+}
+
+// foundText returns the addresses of the tap for an error message.
+func (e *expectedLayer3) foundText() string {
+	text := strings.Join(e.found, " ")
+	if e.foundMore {
+		text += " and more"
+	}
+	return "[" + text + "]"
 }
 
 // sameNet reports whether address and prefix length are equal.
@@ -33,53 +110,6 @@ func sameNet(a, b net.IPNet) bool {
 	aOnes, aBits := a.Mask.Size()
 	bOnes, bBits := b.Mask.Size()
 	return a.IP.Equal(b.IP) && aOnes == bOnes && aBits == bBits
-}
-
-// byNetwork indexes list by the text of the network, so that lookups among thousands of entries do not scan
-// the list. The texts are equal if sameNet reports true.
-func byNetwork[T any](list []T, network func(T) net.IPNet) map[string][]T {
-	index := make(map[string][]T, len(list))
-	for _, entry := range list {
-		n := network(entry)
-		index[n.String()] = append(index[n.String()], entry)
-	}
-	return index
-}
-
-// netTexts formats networks for an error message, at most 20 of them.
-func netTexts(list []net.IPNet) []string {
-	const most = 20
-	texts := make([]string, 0, most+1)
-	for i, n := range list {
-		if i == most {
-			return append(texts, fmt.Sprintf("and %d more", len(list)-most))
-		}
-		texts = append(texts, n.String())
-	}
-	return texts
-}
-
-// compareRoutes returns the routes of prevResult that are missing in the kernel. A route of prevResult does
-// not name its device: if another interface has addresses as well, any device counts.
-func compareRoutes(prev *current.Result, index, tap int, routes []netdev.RouteEntry) []plan.Difference {
-	device := 0
-	for _, ip := range prev.IPs {
-		if ip.Interface == nil || *ip.Interface != index {
-			device = 0
-			break
-		}
-		device = tap
-	}
-	var d []plan.Difference
-	known := byNetwork(routes, func(r netdev.RouteEntry) net.IPNet { return r.Dst })
-	for _, route := range prev.Routes {
-		dst := destination(route)
-		isRoute := func(r netdev.RouteEntry) bool { return matches(r, route) && hasHop(r, route.GW, device) }
-		if !slices.ContainsFunc(known[dst.String()], isRoute) {
-			d = append(d, plan.Missing("route %s", routeText(route)))
-		}
-	}
-	return d
 }
 
 // matches compares the attributes that the CNI route has; the kernel or another plugin chose the others. This

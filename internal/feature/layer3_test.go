@@ -209,7 +209,7 @@ func TestAddressOfIPv6NeedsItsMTU(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			device := &Attachment{Conf: &netconf.Config{}, Want: plan.New(), Sandbox: unreachable}
 			device.Want.Device(plan.Tap).MTU = tt.mtu
-			err := device.ApplyIPAM(context.Background(), &current.Result{IPs: []*current.IPConfig{ipConfig("10.0.0.5/24", ""), ipConfig("fd00::5/64", "")}})
+			err := device.ApplyIPAM(&current.Result{IPs: []*current.IPConfig{ipConfig("10.0.0.5/24", ""), ipConfig("fd00::5/64", "")}})
 			var key *netconf.KeyError
 			if !tt.refused {
 				if errors.As(err, &key) || !errors.Is(err, netns.ErrEnter) {
@@ -226,7 +226,7 @@ func TestAddressOfIPv6NeedsItsMTU(t *testing.T) {
 
 func TestAddressRefusesRoutesBeforeTouchingTheDevice(t *testing.T) {
 	device := &Attachment{Conf: &netconf.Config{}} // without connection: touching it panics
-	err := device.ApplyIPAM(context.Background(), &current.Result{
+	err := device.ApplyIPAM(&current.Result{
 		IPs:    []*current.IPConfig{ipConfig("10.0.0.5/24", "")},
 		Routes: []*types.Route{to("10.1.0.0/16", "fd00::1")},
 	})
@@ -236,7 +236,7 @@ func TestAddressRefusesRoutesBeforeTouchingTheDevice(t *testing.T) {
 }
 
 func TestAddressWithoutIPAMDoesNothing(t *testing.T) {
-	if err := (&Attachment{}).ApplyIPAM(context.Background(), nil); err != nil {
+	if err := (&Attachment{}).ApplyIPAM(nil); err != nil {
 		t.Errorf("address(nil)\nwant no error\ngot  %v", err)
 	}
 }

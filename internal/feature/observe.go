@@ -1,51 +1,95 @@
 package feature
 
 import (
+	"errors"
 	"slices"
 
 	"tap/internal/cni"
+	"tap/internal/netdev"
 	"tap/internal/plan"
 )
 
 // observe reads the state of all devices of the plan.
 func (a *Attachment) observe() (*plan.Observed, error) {
 	seen := &plan.Observed{Devices: map[plan.Role]*plan.State{}}
-	links, err := a.Conn.Links()
-	if err != nil {
-		return nil, err
+	if err := a.findTap(seen); err != nil || a.Tap() == nil {
+		return seen, err
 	}
-	tap, egress := a.Want.Device(plan.Tap), a.Want.Devices[plan.Egress]
-	for _, link := range links {
-		switch {
-		case link.Alias == tap.Alias && (a.Tap() == nil || link.Name == tap.Name):
-			a.Found[plan.Tap] = link
-		case link.Name == tap.Name:
-			seen.Namesake = link
-		case egress != nil && link.Name == egress.Name && link.Kind == egress.Kind:
-			a.Found[plan.Egress] = link
+	if master := a.Tap().Master; master != 0 {
+		link, err := a.Conn.LinkByIndex(master)
+		if err == nil {
+			seen.Master = link.Name
+		} else if !errors.Is(err, netdev.ErrNotFound) {
+			return nil, err
 		}
 	}
-	if a.Tap() == nil {
-		return seen, nil
-	}
-	for _, link := range links {
-		if link.Index == a.Tap().Master {
-			seen.Master = link.Name
+	if egress := a.Want.Devices[plan.Egress]; egress != nil {
+		link, err := a.linkNamed(egress.Name)
+		if err != nil {
+			return nil, err
+		}
+		if link != nil && link.Kind == egress.Kind {
+			a.Found[plan.Egress] = link
 		}
 	}
 	for _, role := range []plan.Role{plan.Interface, plan.Tap, plan.Egress} {
 		if a.Want.Devices[role] == nil || a.Found[role] == nil {
 			continue
 		}
+		var err error
 		if seen.Devices[role], err = a.readState(role); err != nil {
 			return nil, err
 		}
 	}
-	if seen.Addresses, err = a.Conn.Addresses(a.Tap().Index); err != nil {
+	return seen, nil
+}
+
+// findTap looks up the tap by its name, then by its alias, in case it was renamed.
+func (a *Attachment) findTap(seen *plan.Observed) error {
+	tap := a.Want.Device(plan.Tap)
+	link, err := a.linkNamed(tap.Name)
+	if err != nil {
+		return err
+	}
+	if link != nil && link.Alias == tap.Alias {
+		a.Found[plan.Tap] = link
+		return nil
+	}
+	seen.Namesake = link
+	renamed, err := a.Conn.Links(tapKind, func(l *netdev.Link) bool { return l.Alias == tap.Alias })
+	if len(renamed) > 0 {
+		a.Found[plan.Tap] = renamed[0]
+		return nil
+	}
+	return err
+}
+
+// linkNamed returns the device with a name; nil if there is none. An alternative name does not count.
+func (a *Attachment) linkNamed(name string) (*netdev.Link, error) {
+	link, err := a.Conn.LinkByName(name)
+	switch {
+	case errors.Is(err, netdev.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case link.Name != name:
+		return nil, nil
+	}
+	return link, nil
+}
+
+// observeLayer3 compares the addresses and routes of prevResult with those of the kernel. It returns nil if the
+// tap is missing, or its entry in prevResult.
+func (a *Attachment) observeLayer3() (*expectedLayer3, error) {
+	index := a.Conf.PrevResultIndex(a.Conf.Tap.Name)
+	if a.Tap() == nil || index < 0 {
+		return nil, nil
+	}
+	expected := newExpectedLayer3(a.Conf.PrevResult, index, a.Tap().Index)
+	if err := a.Conn.Addresses(a.Tap().Index, expected.seeAddress); err != nil {
 		return nil, err
 	}
-	seen.Routes, err = a.Conn.Routes()
-	return seen, err
+	return expected, a.Conn.Routes(expected.seeRoute)
 }
 
 // readState reads the state of one device, as far as the plan has something to compare it with.
@@ -77,7 +121,10 @@ func (a *Attachment) readState(role plan.Role) (*plan.State, error) {
 	if len(want.TC.Hooks) == 0 || slices.ContainsFunc(want.TC.Hooks, lacksDevice) {
 		return s, nil
 	}
-	if s.Filters, err = a.Conn.Filters(s.Index); err != nil {
+	isOwn := func(f netdev.Filter) bool {
+		return slices.ContainsFunc(want.TC.Hooks, func(hook plan.Hook) bool { return hook.Matches(f) })
+	}
+	if s.Filters, err = a.Conn.Filters(s.Index, isOwn); err != nil {
 		return nil, want.TC.Hooks[0].By.Kind.Wrap(err)
 	}
 	return s, a.loadTags(&want.TC)
@@ -94,17 +141,11 @@ func readKind(role plan.Role, want *plan.Device) cni.Kind {
 
 // rootQdisc returns the kind of the root qdisc of a device, or "" if the kernel lists none.
 func (a *Attachment) rootQdisc(index int) (string, error) {
-	qdiscs, err := a.Conn.Qdiscs()
-	if err != nil {
+	qdiscs, err := a.Conn.Qdiscs(func(q netdev.Qdisc) bool { return q.Device == index && q.IsRoot() })
+	if err != nil || len(qdiscs) == 0 {
 		return "", err
 	}
-	kind := ""
-	for _, q := range qdiscs {
-		if q.Device == index && q.IsRoot() {
-			kind = q.Kind
-		}
-	}
-	return kind, nil
+	return qdiscs[0].Kind, nil
 }
 
 // loadTags loads the programs of tc to learn their tags. The tag is a hash that the kernel computes; a filter

@@ -3,6 +3,7 @@ package feature
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"tap/internal/bpf"
 	"tap/internal/cni"
@@ -105,13 +106,12 @@ func lockInterface(a *Attachment, link *netdev.Link) error {
 
 // inspectTC reads the qdiscs and filters of the interface, and rejects those that exclude redirect mode.
 func (r *redirect) inspectTC(a *Attachment) error {
-	qdiscs, err := a.Conn.Qdiscs()
+	qdiscs, err := a.Conn.Qdiscs(func(q netdev.Qdisc) bool { return q.Device == r.iface.Index })
 	if err != nil {
 		return err
 	}
 	for _, q := range qdiscs {
 		switch {
-		case q.Device != r.iface.Index:
 		case q.HasHooks() && q.Kind != clsact:
 			return fmt.Errorf("has the qdisc %s: %w", q.Kind, errNoClsact)
 		case q.HasHooks():
@@ -123,17 +123,16 @@ func (r *redirect) inspectTC(a *Attachment) error {
 	if !r.hasClsact {
 		return nil
 	}
-	filters, err := a.Conn.Filters(r.iface.Index)
-	if err != nil {
+	filters, err := a.Conn.Filters(r.iface.Index, func(f netdev.Filter) bool {
+		return a.Conf.IsHook(f.Name) || netconf.IsRedirectFilterName(f.Name)
+	})
+	switch {
+	case err != nil:
 		return err
-	}
-	for _, f := range filters {
-		if a.Conf.IsHook(f.Name) {
-			return errOwnFilters
-		}
-		if netconf.IsRedirectFilterName(f.Name) {
-			return fmt.Errorf("%w by %s", errRedirected, f.Name)
-		}
+	case slices.ContainsFunc(filters, func(f netdev.Filter) bool { return a.Conf.IsHook(f.Name) }):
+		return errOwnFilters
+	case len(filters) > 0:
+		return fmt.Errorf("%w by %s", errRedirected, filters[0].Name)
 	}
 	return nil
 }
@@ -144,7 +143,6 @@ func (r *redirect) plan(a *Attachment) error {
 	}
 	tap, iface, alias := a.Want.Device(plan.Tap), a.Want.Device(plan.Interface), a.Conf.Alias()
 	a.Want.Outlet = plan.Interface
-	tap.NoLinkLocal = true
 	iface.Name, iface.By, iface.TC.ForeignRoot, iface.TC.HasClsact = a.Conf.IfName, redirectNeed, r.rootQdisc, r.hasClsact
 	if r.iface != nil {
 		tap.MTU, tap.MTUFrom = r.iface.MTU, r.iface.Name
@@ -183,6 +181,7 @@ func addStubInterface(a *Attachment) error {
 	conf := *a.Conf
 	conf.Tap = netconf.Tap{Name: conf.IfName}
 	stub := newAttachment(&conf, a.Sandbox, []Feature{newBase()})
+	stub.stop = a.stop
 	a.onClose = append(a.onClose, stub.Close)
 	if err := stub.open(planStep); err != nil {
 		return err

@@ -3,6 +3,7 @@ package feature
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/containernetworking/cni/pkg/types"
 
@@ -53,8 +54,8 @@ func NetnsError(err error) error {
 	return netnsKind.Wrap(err)
 }
 
-// DialIn connects to the kernel by route netlink in a namespace.
-func DialIn(sandbox *netns.Sandbox) (*netdev.Conn, error) {
+// DialIn connects to the kernel by route netlink in a namespace. The requests fail when limit is over.
+func DialIn(sandbox *netns.Sandbox, limit time.Duration) (*netdev.Conn, error) {
 	var conn *netdev.Conn
 	err := enter(sandbox.Do, func() error {
 		var err error
@@ -64,6 +65,7 @@ func DialIn(sandbox *netns.Sandbox) (*netdev.Conn, error) {
 	if err != nil {
 		return nil, deviceKind.Wrap(fmt.Errorf("namespace %s: %w", sandbox.Path(), err))
 	}
+	conn.StopWhen(TimeLimit(limit))
 	return conn, nil
 }
 

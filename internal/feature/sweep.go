@@ -53,13 +53,16 @@ func MatchStale(valid *netconf.ValidAttachments) Match {
 // filters; later, ADD finds its tap deleted and fails. An error does not stop the sweep.
 func Sweep(conn *netdev.Conn, match Match, removed func(*netdev.Link)) error {
 	failed := []error{releaseInterfaces(conn, match.Filter)}
-	links, err := conn.Links()
+	links, err := staleLinks(conn, match)
 	failed = append(failed, deviceKind.Wrap(err))
 	again := false
-	for _, link := range staleLinks(links, match) {
+	for _, link := range links {
 		again = again || netconf.IsRedirect(link.Alias) // also after an error: the kernel may have deleted the tap
 		if err := conn.Delete(link.Index); err != nil {
 			failed = append(failed, deviceKind.Wrap(err))
+			if errors.Is(err, errTimeLimit) {
+				break // for all others it would be the same error
+			}
 			continue
 		}
 		if removed != nil {
@@ -72,25 +75,31 @@ func Sweep(conn *netdev.Conn, match Match, removed func(*netdev.Link)) error {
 	return errors.Join(failed...)
 }
 
-// staleLinks returns the taps that match, followed by the egress devices whose tap is missing or is deleted
-// now. An egress device of such a tap is recognized by its name, whatever became of its alias.
-func staleLinks(links []*netdev.Link, match Match) []*netdev.Link {
+// staleLinks lists the taps that match, followed by the egress devices whose tap is missing or is deleted now.
+// It lists the egress devices first: ADD creates the tap before its egress device, so the tap of each egress
+// device is in the later list. After an error it returns what it could list.
+func staleLinks(conn *netdev.Conn, match Match) ([]*netdev.Link, error) {
+	egress, egressErr := conn.Links(egressKind, func(*netdev.Link) bool { return true })
+	taps, tapErr := conn.Links(tapKind, (*netdev.Link).IsTap)
+	return selectStale(taps, egress, match, tapErr == nil), errors.Join(egressErr, tapErr)
+}
+
+// selectStale is pure. An egress device of a tap that is deleted is recognized by its name, whatever became of
+// its alias. If the list of taps is not complete, a missing tap does not make an egress device stale.
+func selectStale(taps, egress []*netdev.Link, match Match, complete bool) []*netdev.Link {
 	var list []*netdev.Link
 	inUse, stale := map[string]bool{}, map[string]bool{} // by the name of the egress device
-	for _, link := range links {
-		if !link.IsTap() {
-			continue
-		}
-		switch name := netconf.EgressName(link.Alias); {
-		case match.Tap(link):
-			list, stale[name] = append(list, link), true
-		default:
+	for _, tap := range taps {
+		name := netconf.EgressName(tap.Alias)
+		if match.Tap(tap) {
+			list, stale[name] = append(list, tap), true
+		} else {
 			inUse[name] = true
 		}
 	}
-	for _, link := range links {
-		matches := match.Egress(link.Name, link.Alias) || stale[link.Name]
-		if link.Kind == egressKind && matches && !inUse[link.Name] {
+	for _, link := range egress {
+		matches := complete && match.Egress(link.Name, link.Alias) || stale[link.Name]
+		if matches && !inUse[link.Name] {
 			list = append(list, link)
 		}
 	}

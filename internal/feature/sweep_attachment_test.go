@@ -58,7 +58,7 @@ func TestSweepAttachmentTap(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := len(staleLinks([]*netdev.Link{tt.link}, MatchAttachment(tt.conf))) == 1; got != tt.want {
+			if got := len(staleOf([]*netdev.Link{tt.link}, MatchAttachment(tt.conf))) == 1; got != tt.want {
 				t.Errorf("deleted\nwant %v\ngot  %v", tt.want, got)
 			}
 		})
@@ -149,7 +149,7 @@ func TestStaleLinksOfAnAttachment(t *testing.T) {
 			for _, i := range tt.want {
 				want = append(want, tt.links[i])
 			}
-			if got := staleLinks(tt.links, MatchAttachment(conf)); !slices.Equal(got, want) {
+			if got := staleOf(tt.links, MatchAttachment(conf)); !slices.Equal(got, want) {
 				t.Errorf("garbage\nwant %s\ngot  %s", linkTexts(want), linkTexts(got))
 			}
 		})
@@ -162,7 +162,7 @@ func TestStaleLinksEgressWithChangedAlias(t *testing.T) {
 	tap := &netdev.Link{Name: "net1", Alias: conf.Alias(), Kind: "tun", Tun: &netdev.Tun{Tap: true, Persistent: true}}
 	egress := &netdev.Link{Name: netconf.EgressName(conf.Alias()), Alias: "monitored", Kind: egressKind}
 	veth := &netdev.Link{Name: egress.Name, Alias: "monitored", Kind: "veth"}
-	if got, want := staleLinks([]*netdev.Link{egress, tap, veth}, MatchAttachment(conf)), []*netdev.Link{tap, egress}; !slices.Equal(got, want) {
+	if got, want := staleOf([]*netdev.Link{egress, tap, veth}, MatchAttachment(conf)), []*netdev.Link{tap, egress}; !slices.Equal(got, want) {
 		t.Errorf("staleLinks\nwant the tap and its ifb\ngot  %v", got)
 	}
 }

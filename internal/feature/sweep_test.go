@@ -107,10 +107,38 @@ func TestStaleLinks(t *testing.T) {
 			for _, i := range tt.want {
 				want = append(want, tt.links[i])
 			}
-			if got := staleLinks(tt.links, MatchStale(inventoryOfVMs(t))); !slices.Equal(got, want) {
+			if got := staleOf(tt.links, MatchStale(inventoryOfVMs(t))); !slices.Equal(got, want) {
 				t.Errorf("garbage\nwant %s\ngot  %s", linkTexts(want), linkTexts(got))
 			}
 		})
+	}
+}
+
+// staleOf selects from links of all kinds, of which the kernel lists those of a kind.
+func staleOf(links []*netdev.Link, match Match) []*netdev.Link {
+	var taps, egress []*netdev.Link
+	for _, link := range links {
+		switch {
+		case link.IsTap():
+			taps = append(taps, link)
+		case link.Kind == egressKind:
+			egress = append(egress, link)
+		}
+	}
+	return selectStale(taps, egress, match, true)
+}
+
+// An egress device whose tap is not in a list that is not complete may be in use.
+func TestStaleLinksOfAnIncompleteList(t *testing.T) {
+	const gone, missing = "tap/vms/gone/net1", "tap/vms/gone/net2"
+	tap := &netdev.Link{Name: "net1", Alias: gone, Kind: "tun", Tun: &netdev.Tun{Tap: true, Persistent: true}}
+	egressOf := func(alias string) *netdev.Link {
+		return &netdev.Link{Name: netconf.EgressName(alias), Alias: netconf.EgressAlias(alias), Kind: "ifb"}
+	}
+	own, other := egressOf(gone), egressOf(missing)
+	got := selectStale([]*netdev.Link{tap}, []*netdev.Link{other, own}, MatchStale(inventoryOfVMs(t)), false)
+	if want := []*netdev.Link{tap, own}; !slices.Equal(got, want) {
+		t.Errorf("selectStale\nwant %s\ngot  %s", linkTexts(want), linkTexts(got))
 	}
 }
 

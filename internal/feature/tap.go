@@ -21,6 +21,7 @@ var (
 	nameKind = cni.Kind{Code: cni.CodeNameTaken, Advice: "choose another name, or delete the interface, which is unchanged " +
 		"(its alias in ip link names the attachment); if an earlier plugin of the chain created it, set tapName"}
 	driverKind = deviceKind.With("load the driver: modprobe tun (without udev also: mknod /dev/net/tun c 10 200)")
+	sysctlKind = deviceKind.With("the message names a file that protects the pod from the guest: mount /proc/sys writable where the runtime runs")
 	flagsKind  = deviceKind.With("use a newer kernel, or remove multiQueue")
 	labelKind  = cni.Kind{Code: cni.CodeLabel, Advice: "selinuxContext must be a context that the policy knows and that may " +
 		"execute the plugin and create a tap: ausearch -m AVC shows what was denied, docs/selinux.md what to allow"}
@@ -60,6 +61,9 @@ func (a *Attachment) create() error {
 	if err := checkExclusive(want, link); err != nil {
 		return err
 	}
+	if err := a.disableIPv6Sysctls(); err != nil {
+		return err
+	}
 	if !want.Exposed() {
 		return nil
 	}
@@ -71,6 +75,16 @@ func (a *Attachment) create() error {
 		want.MAC, err = randomMAC()
 	}
 	return deviceKind.Wrap(err)
+}
+
+// disableIPv6Sysctls runs on the calling thread: it is called before the IPAM plugin starts, which would inherit
+// the namespace if the thread could not return to its own.
+func (a *Attachment) disableIPv6Sysctls() error {
+	link, sysctls := a.Tap(), a.Want.Device(plan.Tap).IPv6Off
+	if link.IPv6 == nil || len(sysctls) == 0 {
+		return nil
+	}
+	return sysctlKind.Wrap(enter(a.Sandbox.DoInPlace, func() error { return netdev.DisableIPv6Sysctls(link, sysctls) }))
 }
 
 // createLabelled creates the device under an SELinux label, if the host has SELinux.

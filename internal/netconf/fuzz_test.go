@@ -40,6 +40,7 @@ func FuzzParse(f *testing.F) {
 	add(`"netnsDirs": ["/run/docker/netns", "/"], "tapName": "..", "promiscMode": false, "promisc": true`,
 		"", "net1", "0")
 	add(`"redirect": true, "owner": 5, `+prevEth0, "TC_REDIRECT_TAP_NAME=vm0;TC_REDIRECT_TAP_UID=7", "eth0", "0")
+	add(`"forward": true, "acceptRA": true, "bridge": "", "redirect": false`, "", "net1", "0")
 	add(`"redirect": true, "mtu": 0, "tapName": "vm0", `+prevEth0, "", "0123456789abcde", "0")
 	for version, result := range resultsByVersion {
 		f.Add([]byte(withVersion(`{"name": "vms", "ipam": {"type": "x"}, "prevResult": `+result+`}`, version)), "", "net1", "0")
@@ -97,6 +98,8 @@ func wantWithinLimits(t *testing.T, conf *Config) {
 		{"CNI_IFNAME", kernelTakes(conf.IfName)},
 		{"tapName", kernelTakes(tap.Name) && (tap.Name == conf.IfName || conf.PrevResult != nil)},
 		{"isolated", !tap.Isolated || tap.Bridge != ""},
+		{"forward", !tap.Forward || tap.Bridge == "" && !tap.Redirect},
+		{"acceptRA", !tap.AcceptRA || tap.Bridge == "" && !tap.Redirect},
 		{"vlan", portVLANs(tap.VLANs) && (tap.VLANs.Native == 0 || tap.Bridge != "")},
 		{"bandwidth", withinLimits(tap.Bandwidth.Ingress) && withinLimits(tap.Bandwidth.Egress)},
 		{"netnsDirs", !slices.ContainsFunc(conf.NetnsDirs, isUnclean)},

@@ -108,6 +108,31 @@ func (raw *rawConfig) isolated(bridge string) (bool, error) {
 	return isolated, nil
 }
 
+// decodeRouter returns forward or acceptRA. Both are about frames of the guest that the tap passes to the pod's kernel,
+// which it does not as a port of a bridge and in redirect mode.
+func decodeRouter(key string, value json.RawMessage, t *Tap) (bool, error) {
+	enabled := false
+	if err := decode(key, value, &enabled, "true or false"); err != nil || !enabled {
+		return false, err
+	}
+	for _, contradiction := range []struct {
+		key string
+		set bool
+		why string
+	}{
+		{"bridge", t.Bridge != "", "the bridge receives the frames of the guest, and the settings of the bridge count"},
+		{"redirect", t.Redirect, "all traffic from the tap goes to the interface, and none to the pod's kernel"},
+	} {
+		if contradiction.set {
+			return false, &KeyError{
+				Key: key, Value: truncate(value), Allowed: key + " or " + contradiction.key + ", but not both",
+				Err: errors.New("with " + contradiction.key + ", " + contradiction.why),
+			}
+		}
+	}
+	return true, nil
+}
+
 // promisc returns promiscMode or promisc: the bridge plugin and the tuning plugin use different names for
 // the same flag.
 func (raw *rawConfig) promisc() (bool, error) {

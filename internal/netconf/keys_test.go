@@ -52,6 +52,14 @@ func TestParseKey(t *testing.T) {
 		{"isolated false without bridge", `"isolated": false`, Tap{}},
 		{"isolated null without bridge", `"isolated": null`, Tap{}},
 
+		{"forward", `"forward": true`, Tap{Forward: true}},
+		{"forward false", `"forward": false`, Tap{}},
+		{"forward null", `"forward": null`, Tap{}},
+		{"forward false with bridge", `"bridge": "br0", "forward": false`, Tap{Bridge: "br0"}},
+		{"acceptRA", `"acceptRA": true`, Tap{AcceptRA: true}},
+		{"acceptRA false with bridge", `"bridge": "br0", "acceptRA": false`, Tap{Bridge: "br0"}},
+		{"acceptRA null", `"acceptRA": null`, Tap{}},
+
 		{"promiscMode true", `"promiscMode": true`, Tap{Promisc: true}},
 		{"promiscMode false", `"promiscMode": false`, Tap{}},
 		{"promiscMode null", `"promiscMode": null`, Tap{}},
@@ -133,6 +141,9 @@ func TestParseKeyRefused(t *testing.T) {
 		{"isolated number", "isolated", `1`, "true or false"},
 		{"isolated object", "isolated", `{}`, "true or false"},
 
+		{"forward string", "forward", `"true"`, "true or false"},
+		{"acceptRA number", "acceptRA", `2`, "true or false"},
+
 		{"promiscMode string", "promiscMode", `"true"`, "true or false"},
 		{"promiscMode number", "promiscMode", `1`, "true or false"},
 		{"promisc string", "promisc", `"false"`, "true or false"},
@@ -173,6 +184,15 @@ func TestParseKeyRefused(t *testing.T) {
 			}
 			wantKeyError(t, err, tt.key, tt.value, tt.allowed)
 		})
+	}
+}
+
+func TestParseRouterKeysRefused(t *testing.T) {
+	for _, key := range []string{"forward", "acceptRA"} {
+		for other, members := range map[string]string{"bridge": `"tapName": "vm0", "bridge": "br0"`, "redirect": `"redirect": true`} {
+			_, err := Parse(redirectOf(members+`, "`+key+`": true`, ""))
+			wantKeyError(t, err, key, "true", key+" or "+other+", but not both")
+		}
 	}
 }
 

@@ -51,6 +51,8 @@ type Tap struct {
 	TxQueueLen int              // packets; 0 keeps the kernel's default
 	Promisc    bool             // IFF_PROMISC
 	AllMulti   bool             // IFF_ALLMULTI
+	Forward    bool             // the pod's kernel may forward IPv4 packets of the guest, as its other settings say
+	AcceptRA   bool             // the pod's kernel accepts router advertisements of the guest, as its other settings say
 	Bandwidth  Bandwidth
 }
 
@@ -74,6 +76,8 @@ type rawConfig struct {
 	PromiscMode    json.RawMessage `json:"promiscMode"` // the bridge plugin's name for promisc
 	Promisc        json.RawMessage `json:"promisc"`     // the tuning plugin's name for promiscMode
 	AllMulti       json.RawMessage `json:"allmulti"`
+	Forward        json.RawMessage `json:"forward"`
+	AcceptRA       json.RawMessage `json:"acceptRA"`
 	TapName        json.RawMessage `json:"tapName"`
 	Redirect       json.RawMessage `json:"redirect"`
 	Bandwidth      json.RawMessage `json:"bandwidth"`
@@ -230,6 +234,12 @@ func (in *input) tap() (Tap, error) {
 		return t, err
 	}
 	if err = decode("allmulti", in.AllMulti, &t.AllMulti, "true or false"); err != nil {
+		return t, err
+	}
+	if t.Forward, err = decodeRouter("forward", in.Forward, &t); err != nil {
+		return t, err
+	}
+	if t.AcceptRA, err = decodeRouter("acceptRA", in.AcceptRA, &t); err != nil {
 		return t, err
 	}
 	if t.Bandwidth, err = in.bandwidth(); err != nil {

@@ -9,84 +9,41 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Settings lists the attributes that [Conn.Configure] sets. A zero value leaves the
+// Settings lists the attributes that [Conn.Prepare] sets. A zero value leaves the
 // attribute unchanged.
 type Settings struct {
-	Alias      string
-	MTU        int // bytes
-	MAC        net.HardwareAddr
-	TxQueueLen int  // packets
-	Master     int  // index of the bridge that the device is enslaved to
-	Port       Port // bridge port settings; requires Master
-	Promisc    bool // IFF_PROMISC
-	AllMulti   bool // IFF_ALLMULTI
-	ARPNotify  bool // send a gratuitous ARP for each address when the link comes up (sysctl arp_notify)
+	Alias       string
+	MTU         int // bytes
+	MAC         net.HardwareAddr
+	TxQueueLen  int           // packets
+	Master      int           // index of the bridge that the device is enslaved to
+	Port        Port          // bridge port settings; requires Master
+	Promisc     bool          // IFF_PROMISC
+	AllMulti    bool          // IFF_ALLMULTI
+	IPv4        []IPv4Setting // applied in this order
+	NoLinkLocal bool          // no IPv6 link-local address when the device comes up (IN6_ADDR_GEN_MODE_NONE)
 }
 
 // SettingsError reports that the kernel rejected one attribute of a request with several.
-type SettingsError struct {
-	Up  bool // the request also set the device up
-	Err error
-}
+type SettingsError struct{ Err error }
 
 func (e *SettingsError) Error() string { return e.Err.Error() }
 func (e *SettingsError) Unwrap() error { return e.Err }
 
-// ipv4DevconfARPNotify is IPV4_DEVCONF_ARP_NOTIFY (include/uapi/linux/ip.h).
-const ipv4DevconfARPNotify = 22
-
-// Configure applies s and sets the device up in one request. The kernel applies the
-// attributes in order, stops at the first one that it rejects, and does not revert the
-// earlier ones. The error is then a *SettingsError.
-//
-// If s.Port is not the default, Configure needs several requests. It sets the device up
-// after the port is configured.
+// Prepare applies s and leaves the device as it is otherwise: a new one down. The kernel applies
+// the attributes in order, stops at the first one that it rejects, and does not revert the
+// earlier ones. The error is then a *SettingsError. The settings of a port follow in further
+// requests, because they need a master.
 // Source: Linux 6.12, net/core/rtnetlink.c, do_setlink.
-func (c *Conn) Configure(index int, s Settings) error {
-	if !s.Port.isDefault() {
-		return c.configurePort(index, s)
-	}
-	if err := c.setLink(index, s.flags()|unix.IFF_UP, s.attributes()...); err != nil {
-		return &SettingsError{Up: true, Err: err}
-	}
-	return nil
-}
-
-// Prepare applies s like Configure, but leaves the device down and does not apply s.Port.
-// If s.Port is not the default, Prepare does not apply s.ARPNotify either.
 func (c *Conn) Prepare(index int, s Settings) error {
 	if err := c.setLink(index, s.flags(), s.attributes()...); err != nil {
 		return &SettingsError{Err: err}
 	}
-	return nil
+	return c.setPort(index, s.Port)
 }
 
-// configurePort configures a device whose port settings are not the default. The port
-// settings need a master, so they follow the attributes; IFF_UP and arp_notify come last.
-func (c *Conn) configurePort(index int, s Settings) error {
-	if err := c.Prepare(index, s); err != nil {
-		return err
-	}
-	if err := c.setPort(index, s.Port); err != nil {
-		return err
-	}
-	if err := c.setLink(index, unix.IFF_UP, s.arpNotifyAttrs()...); err != nil {
-		return fmt.Errorf("set link up: %w", err)
-	}
-	return nil
-}
-
-// UpWithoutAddress sets a device up without an IPv6 link-local address. It is for devices
-// that only forward frames: without an address the device sends no packets of its own
-// and no route points to it.
-func (c *Conn) UpWithoutAddress(index int) error {
-	const addrGenModeNone = 1 // IN6_ADDR_GEN_MODE_NONE, include/uapi/linux/if_link.h
-	families := nl.NewRtAttr(unix.IFLA_AF_SPEC, nil)
-	families.AddRtAttr(unix.AF_INET6, nil).AddRtAttr(unix.IFLA_INET6_ADDR_GEN_MODE, nl.Uint8Attr(addrGenModeNone))
-	// A kernel without IPv6 rejects the attribute; it assigns no link-local address either.
-	if err := c.setLink(index, 0, families); err != nil && !errors.Is(err, unix.EAFNOSUPPORT) {
-		return fmt.Errorf("set IPv6 address generation mode: %w", err)
-	}
+// Up sets a device up.
+func (c *Conn) Up(index int) error {
 	if err := c.setLink(index, unix.IFF_UP); err != nil {
 		return fmt.Errorf("set link up: %w", err)
 	}
@@ -99,14 +56,6 @@ func (c *Conn) UpWithoutAddress(index int) error {
 func (c *Conn) Down(index int) error {
 	if err := c.changeLink(index, 0, unix.IFF_UP); err != nil {
 		return fmt.Errorf("set link down: %w", notFound(err))
-	}
-	return nil
-}
-
-// SetAlias sets the alias of a device (ip link set alias).
-func (c *Conn) SetAlias(index int, alias string) error {
-	if err := c.setLink(index, 0, nl.NewRtAttr(unix.IFLA_IFALIAS, []byte(alias))); err != nil {
-		return fmt.Errorf("set alias %q: %w", alias, err)
 	}
 	return nil
 }
@@ -126,8 +75,7 @@ func (c *Conn) changeLink(index int, flags, mask uint32, attrs ...*nl.RtAttr) er
 	for _, attr := range attrs {
 		req.AddData(attr)
 	}
-	_, err := c.execute(req, 0)
-	return err
+	return c.change(req)
 }
 
 // flags returns the IFF_ flags to set.
@@ -160,22 +108,30 @@ func (s Settings) attributes() []*nl.RtAttr {
 	if s.Master != 0 {
 		attrs = append(attrs, nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(s.Master))))
 	}
-	if s.Port.isDefault() { // otherwise configurePort sets it together with IFF_UP
-		attrs = append(attrs, s.arpNotifyAttrs()...)
+	if families := s.families(); families != nil {
+		attrs = append(attrs, families)
 	}
 	return attrs
 }
 
-// arpNotifyAttrs returns the attribute that enables arp_notify, or nil if not requested.
-// It belongs in the request that sets the device up.
-func (s Settings) arpNotifyAttrs() []*nl.RtAttr {
-	if !s.ARPNotify {
+// families returns IFLA_AF_SPEC with the settings of each address family; nil if there are none.
+// Source: Linux 6.12, net/ipv4/devinet.c, inet_set_link_af; net/ipv6/addrconf.c, inet6_set_link_af.
+func (s Settings) families() *nl.RtAttr {
+	if len(s.IPv4) == 0 && !s.NoLinkLocal {
 		return nil
 	}
 	families := nl.NewRtAttr(unix.IFLA_AF_SPEC, nil)
-	conf := families.AddRtAttr(unix.AF_INET, nil).AddRtAttr(unix.IFLA_INET_CONF, nil)
-	conf.AddRtAttr(ipv4DevconfARPNotify, nl.Uint32Attr(1))
-	return []*nl.RtAttr{families}
+	if len(s.IPv4) > 0 {
+		conf := families.AddRtAttr(unix.AF_INET, nil).AddRtAttr(unix.IFLA_INET_CONF, nil)
+		for _, setting := range s.IPv4 {
+			conf.AddRtAttr(int(setting.Sysctl), nl.Uint32Attr(setting.Value))
+		}
+	}
+	if s.NoLinkLocal {
+		const addrGenModeNone = 1 // IN6_ADDR_GEN_MODE_NONE, include/uapi/linux/if_link.h
+		families.AddRtAttr(unix.AF_INET6, nil).AddRtAttr(unix.IFLA_INET6_ADDR_GEN_MODE, nl.Uint8Attr(addrGenModeNone))
+	}
+	return families
 }
 
 // Delete deletes a device. It returns nil if the device does not exist.
@@ -204,8 +160,8 @@ func (c *Conn) delete(msg *nl.IfInfomsg, attrs ...*nl.RtAttr) error {
 	for _, attr := range attrs {
 		req.AddData(attr)
 	}
-	_, err := c.execute(req, 0)
-	if err = notFound(err); errors.Is(err, ErrNotFound) {
+	err := notFound(c.change(req))
+	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
 	return err

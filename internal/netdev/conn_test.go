@@ -3,43 +3,193 @@ package netdev
 import (
 	"errors"
 	"fmt"
+	"net"
+	"os"
 	"testing"
+	"time"
 
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
-func TestDumpRetriesWhenInterrupted(t *testing.T) {
+func TestRetry(t *testing.T) {
+	interrupted, lost := fmt.Errorf("list: %w", errDumpInterrupted), fmt.Errorf("list: %w: %w", errNoReply, unix.ENOBUFS)
 	tests := []struct {
-		name        string
-		interrupted int // times
-		want        error
-		calls       int
+		name     string
+		fails    int // the number of attempts that fail
+		with     error
+		want     error
+		attempts int
+		reopened int
 	}{
-		{"never", 0, nil, 1},
-		{"once", 1, nil, 2},
-		{"19 times", 19, nil, 20},
-		{"always", 100, errDumpInterrupted, 20},
+		{"success", 0, nil, nil, 1, 0},
+		{"interrupted once", 1, interrupted, nil, 2, 0},
+		{"interrupted 19 times", 19, interrupted, nil, 20, 0},
+		{"interrupted always", 100, interrupted, errDumpInterrupted, 20, 0},
+		{"lost once", 1, lost, nil, 2, 1},
+		{"lost always", 100, lost, unix.ENOBUFS, 20, 19},
+		{"truncated once", 1, errTruncated, nil, 2, 1},
+		{"another error", 100, unix.EPERM, unix.EPERM, 1, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			calls := 0
-			list, err := dump(func() ([]int, error) {
-				if calls++; calls <= tt.interrupted {
-					return []int{calls}, fmt.Errorf("list: %w", errDumpInterrupted)
+			attempts, reopened := 0, 0
+			err := retry(func() error { reopened++; return nil }, func() error {
+				if attempts++; attempts <= tt.fails {
+					return tt.with
 				}
-				return []int{calls}, nil
+				return nil
 			})
-			if !errors.Is(err, tt.want) || calls != tt.calls || len(list) != 1 || list[0] != calls {
-				t.Errorf("dump\nwant the list of call %d, %v\ngot  %v after %d calls, %v", tt.calls, tt.want, list, calls, err)
+			if !errors.Is(err, tt.want) || attempts != tt.attempts || reopened != tt.reopened {
+				t.Errorf("retry\nwant %v, %d attempts, %d sockets\ngot  %v, %d attempts, %d sockets",
+					tt.want, tt.attempts, tt.reopened, err, attempts, reopened)
 			}
 		})
 	}
 }
 
-func TestDumpDoesNotRetryOtherErrors(t *testing.T) {
-	calls := 0
-	if _, err := dump(func() ([]int, error) { calls++; return nil, unix.EPERM }); !errors.Is(err, unix.EPERM) || calls != 1 {
-		t.Errorf("dump\nwant %v after 1 call\ngot  %v after %d", unix.EPERM, err, calls)
+func TestRetryStopsIfNoSocketCanBeOpened(t *testing.T) {
+	attempts := 0
+	err := retry(func() error { return unix.EMFILE }, func() error { attempts++; return errNoReply })
+	if !errors.Is(err, unix.EMFILE) || !errors.Is(err, errNoReply) || attempts != 1 {
+		t.Errorf("retry\nwant %v and %v, 1 attempt\ngot  %v, %d attempts", errNoReply, unix.EMFILE, err, attempts)
+	}
+}
+
+func dial(t *testing.T) *Conn {
+	t.Helper()
+	c, err := Dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+// A reply that is not queued when the request was sent will never come.
+func TestLostReplyIsAnErrorAtOnce(t *testing.T) {
+	c := dial(t)
+	if _, err := c.receive(); !errors.Is(err, errNoReply) || !errors.Is(err, unix.EAGAIN) {
+		t.Errorf("receive without a request\nwant %v\ngot  %v", errNoReply, err)
+	}
+}
+
+func TestReadAfterALostReply(t *testing.T) {
+	c := dial(t)
+	lost := true
+	req := nl.NewNetlinkRequest(unix.RTM_GETLINK, 0)
+	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
+	req.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated("lo")))
+	found := 0
+	err := retry(c.reopen, func() error {
+		if lost { // as if the kernel had dropped the reply
+			lost = false
+			return errNoReply
+		}
+		return c.exchange(req, unix.RTM_NEWLINK, func([]byte) { found++ })
+	})
+	if err != nil || found != 1 {
+		t.Errorf("read on a new socket\nwant one device, no error\ngot  %d, %v", found, err)
+	}
+}
+
+func TestReadGrowsTheBuffer(t *testing.T) {
+	c := dial(t)
+	c.buffer = make([]byte, 100) // smaller than a device
+	link, err := c.LinkByName("lo")
+	if err != nil || link.Name != "lo" || len(c.buffer) <= 100 {
+		t.Errorf("LinkByName with a small buffer\nwant lo, a larger buffer\ngot  %v, %v, %d bytes", link, err, len(c.buffer))
+	}
+}
+
+func TestOtherProcessesCannotSendToTheSocket(t *testing.T) {
+	c := dial(t)
+	name, err := unix.Getsockname(c.fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(other) //nolint:errcheck // nothing was written
+	err = unix.Sendto(other, make([]byte, unix.SizeofNlMsghdr), 0, name)
+	if !errors.Is(err, unix.ECONNREFUSED) && !errors.Is(err, unix.EPERM) {
+		t.Errorf("send to the socket of a Conn\nwant %v\ngot  %v", unix.ECONNREFUSED, err)
+	}
+}
+
+func TestStopWhen(t *testing.T) {
+	c := dial(t)
+	stop := errors.New("stop")
+	c.StopWhen(func() error { return stop })
+	if _, err := c.LinkByName("lo"); !errors.Is(err, stop) {
+		t.Errorf("LinkByName\nwant %v\ngot  %v", stop, err)
+	}
+	c.StopWhen(nil)
+	if _, err := c.LinkByName("lo"); err != nil {
+		t.Errorf("LinkByName\nwant no error\ngot  %v", err)
+	}
+}
+
+func TestReadEndsInTime(t *testing.T) {
+	c := dial(t)
+	c.readEnd = time.Now().Add(-time.Second)
+	if _, err := c.receive(); !errors.Is(err, ErrTimeout) {
+		t.Errorf("receive after the end of the read\nwant %v\ngot  %v", ErrTimeout, err)
+	}
+}
+
+func TestReopenLeaksNoDescriptor(t *testing.T) {
+	c := dial(t)
+	before := descriptors(t)
+	for range 5 {
+		if err := c.reopen(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if after := descriptors(t); after != before {
+		t.Errorf("number of descriptors\nwant %d\ngot  %d", before, after)
+	}
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
+}
+
+func TestLists(t *testing.T) {
+	c := dial(t)
+	lo, err := c.LinkByName("lo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	loopback := 0
+	err = c.Addresses(lo.Index, func(addr net.IPNet) {
+		if addr.IP.IsLoopback() {
+			loopback++
+		}
+	})
+	if err != nil {
+		t.Errorf("Addresses\nwant no error\ngot  %v", err)
+	}
+	want, err := net.InterfaceByName("lo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addrs, err := want.Addrs()
+	if err != nil || loopback != len(addrs) {
+		t.Errorf("addresses of lo\nwant %v\ngot  %d, %v", addrs, loopback, err)
+	}
+	if err := c.Routes(func(RouteEntry) {}); err != nil {
+		t.Errorf("Routes\nwant no error\ngot  %v", err)
+	}
+	if links, err := c.Links("tun", func(*Link) bool { return false }); err != nil || len(links) != 0 {
+		t.Errorf("Links\nwant none that is kept, no error\ngot  %v, %v", links, err)
 	}
 }
 

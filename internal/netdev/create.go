@@ -20,8 +20,7 @@ func (c *Conn) Add(name, kind string) error {
 	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
 	info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated(kind))
 	req.AddData(info)
-	_, err := c.execute(req, 0)
-	switch {
+	switch err := c.change(req); {
 	case errors.Is(err, unix.EEXIST):
 		return fmt.Errorf("add %s %q: %w: %w", kind, name, ErrExists, err)
 	case err != nil:

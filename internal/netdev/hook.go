@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -84,14 +85,42 @@ func (c *Conn) Hook(index int, h HookRequest) (bool, error) {
 	for _, filter := range h.Filters {
 		add(newFilter(index, filter), "add %s filter bpf", filter.Hook)
 	}
-	errs := c.executeAll(reqs)
+	errs := c.changeAll(reqs)
 	created := h.Qdisc && !errors.Is(errs[0], unix.EEXIST)
 	for i, err := range errs {
+		if errors.Is(err, errNoReply) && c.hooked(index, h) == nil {
+			return created, nil
+		}
 		if err != nil {
 			return created, fmt.Errorf("device %d: %s: %w", index, names[i], err)
 		}
 	}
 	return created, nil
+}
+
+// errNotHooked reports that a device does not have what a HookRequest adds.
+var errNotHooked = errors.New("the device does not have all requested filters and qdiscs")
+
+// hooked returns nil if a device has what h adds. It recognizes the filters by their names, and
+// the qdisc clsact by its filters.
+func (c *Conn) hooked(index int, h HookRequest) error {
+	limits, err := c.Qdiscs(func(q Qdisc) bool { return q.Device == index && q.IsLimit() })
+	if err != nil {
+		return err
+	}
+	filters, err := c.Filters(index, func(f Filter) bool { return f.Name != "" })
+	if err != nil {
+		return err
+	}
+	for _, want := range h.Filters {
+		if !slices.ContainsFunc(filters, func(f Filter) bool { return f.Hook == want.Hook && f.Name == want.Name }) {
+			return errNotHooked
+		}
+	}
+	if h.Limit != (Limit{}) && len(limits) == 0 {
+		return errNotHooked
+	}
+	return nil
 }
 
 // newFilter returns the request that adds f. Priority 65535 places it after all other filters.
@@ -107,27 +136,36 @@ func newFilter(index int, f Filter) *nl.NetlinkRequest {
 	return req
 }
 
-// Filters lists the filters at both hooks of a device that has qdisc clsact.
-func (c *Conn) Filters(index int) ([]Filter, error) {
+// Filters returns the filters for which keep returns true, at both hooks of a device that has qdisc
+// clsact. keep may be called more than once for a filter. After an error Filters returns a part of the list.
+func (c *Conn) Filters(index int, keep func(Filter) bool) ([]Filter, error) {
 	var list []Filter
 	for _, hook := range []Hook{IngressHook, EgressHook} {
-		msgs, err := c.dumpTc(unix.RTM_GETTFILTER, unix.RTM_NEWTFILTER, &nl.TcMsg{Ifindex: int32(index), Parent: uint32(hook)})
+		first := len(list)
+		err := c.readTc(unix.RTM_GETTFILTER, unix.RTM_NEWTFILTER, &nl.TcMsg{Ifindex: int32(index), Parent: uint32(hook)},
+			func() { list = list[:first] },
+			func(msg tcMessage) {
+				if msg.options == nil {
+					return // a classifier instance (tcf_proto), which contains filters
+				}
+				if f := parseFilter(hook, msg); keep(f) {
+					list = append(list, f)
+				}
+			})
 		if err != nil {
-			return nil, fmt.Errorf("list filters of device %d: %w", index, err)
-		}
-		for _, msg := range msgs {
-			if msg.options == nil {
-				continue // a classifier instance (tcf_proto), which contains filters
-			}
-			f := Filter{Hook: hook, kind: msg.kind, handle: msg.header.Handle, info: msg.header.Info}
-			if msg.kind == "bpf" {
-				f.Name = str(attribute(msg.options, bpfName))
-				copy(f.Tag[:], attribute(msg.options, bpfTag))
-			}
-			list = append(list, f)
+			return list, fmt.Errorf("list filters of device %d: %w", index, err)
 		}
 	}
 	return list, nil
+}
+
+func parseFilter(hook Hook, msg tcMessage) Filter {
+	f := Filter{Hook: hook, kind: msg.kind, handle: msg.header.Handle, info: msg.header.Info}
+	if msg.kind == "bpf" {
+		f.Name = str(attribute(msg.options, bpfName))
+		copy(f.Tag[:], attribute(msg.options, bpfTag))
+	}
+	return f
 }
 
 // DeleteFilter deletes a filter that [Conn.Filters] returned. It returns nil if the filter does
@@ -136,7 +174,7 @@ func (c *Conn) DeleteFilter(index int, f Filter) error {
 	req := nl.NewNetlinkRequest(unix.RTM_DELTFILTER, unix.NLM_F_ACK)
 	req.AddData(&nl.TcMsg{Ifindex: int32(index), Parent: uint32(f.Hook), Handle: f.handle, Info: f.info})
 	req.AddData(nl.NewRtAttr(nl.TCA_KIND, nl.ZeroTerminated(f.kind)))
-	if err := ignoreMissing(c.execute(req, 0)); err != nil {
+	if err := ignoreMissing(c.change(req)); err != nil {
 		return fmt.Errorf("delete %s filter of device %d: %w", f.Hook, index, err)
 	}
 	return nil
@@ -162,17 +200,18 @@ func (q Qdisc) IsRoot() bool { return q.parent == rootParent }
 // IsLimit reports whether [Conn.Hook] created q.
 func (q Qdisc) IsLimit() bool { return q.IsRoot() && q.Kind == "tbf" && q.handle == limitHandle }
 
-// Qdiscs lists the qdiscs of all devices in the namespace. The kernel omits some default qdiscs.
-func (c *Conn) Qdiscs() ([]Qdisc, error) {
-	msgs, err := c.dumpTc(unix.RTM_GETQDISC, unix.RTM_NEWQDISC, &nl.TcMsg{})
+// Qdiscs returns the qdiscs of all devices in the namespace for which keep returns true. The kernel
+// omits some default qdiscs. After an error Qdiscs returns a part of the list.
+func (c *Conn) Qdiscs(keep func(Qdisc) bool) ([]Qdisc, error) {
+	var list []Qdisc
+	err := c.readTc(unix.RTM_GETQDISC, unix.RTM_NEWQDISC, &nl.TcMsg{}, func() { list = nil }, func(msg tcMessage) {
+		q := Qdisc{Device: int(msg.header.Ifindex), Kind: msg.kind, parent: msg.header.Parent, handle: msg.header.Handle}
+		if keep(q) {
+			list = append(list, q)
+		}
+	})
 	if err != nil {
-		return nil, fmt.Errorf("list qdiscs: %w", err)
-	}
-	list := make([]Qdisc, 0, len(msgs))
-	for _, msg := range msgs {
-		list = append(list, Qdisc{
-			Device: int(msg.header.Ifindex), Kind: msg.kind, parent: msg.header.Parent, handle: msg.header.Handle,
-		})
+		return list, fmt.Errorf("list qdiscs: %w", err)
 	}
 	return list, nil
 }
@@ -181,7 +220,7 @@ func (c *Conn) Qdiscs() ([]Qdisc, error) {
 func (c *Conn) DeleteQdisc(q Qdisc) error {
 	req := nl.NewNetlinkRequest(unix.RTM_DELQDISC, unix.NLM_F_ACK)
 	req.AddData(&nl.TcMsg{Ifindex: int32(q.Device), Parent: q.parent, Handle: q.handle})
-	if err := ignoreMissing(c.execute(req, 0)); err != nil {
+	if err := ignoreMissing(c.change(req)); err != nil {
 		return fmt.Errorf("delete qdisc %s of device %d: %w", q.Kind, q.Device, err)
 	}
 	return nil

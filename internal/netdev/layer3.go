@@ -35,7 +35,7 @@ func (c *Conn) AddAddress(index int, addr net.IPNet) error {
 		}
 		req.AddData(nl.NewRtAttr(unix.IFA_BROADCAST, broadcast))
 	}
-	if _, err := c.execute(req, 0); err != nil {
+	if err := c.change(req, unix.EEXIST); err != nil {
 		return fmt.Errorf("add address %s: %w", addr.String(), err)
 	}
 	return nil
@@ -116,7 +116,7 @@ func (c *Conn) AddRoute(index int, r Route) error {
 		req.AddData(metrics)
 	}
 	r.addHops(req, msg, index)
-	if _, err := c.execute(req, 0); err != nil {
+	if err := c.change(req, unix.EEXIST); err != nil {
 		return fmt.Errorf("add route %s: %w", r, err)
 	}
 	return nil

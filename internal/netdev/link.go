@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"syscall"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -31,6 +30,7 @@ type Link struct {
 	Isolated   bool    // a bridge port that cannot reach other isolated ports
 	Tun        *Tun    // nil: not a device of /dev/net/tun
 	Bridge     *Bridge // nil: not a bridge
+	IPv6       *IPv6   // nil: the device has no IPv6
 }
 
 // Tun holds the attributes of devices created through /dev/net/tun (Linux 6.12,
@@ -75,16 +75,25 @@ func (c *Conn) LinkByIndex(index int) (*Link, error) {
 	return link, nil
 }
 
-// Links returns all devices of the namespace.
-func (c *Conn) Links() ([]*Link, error) {
-	links, err := dump(func() ([]*Link, error) {
-		req := nl.NewNetlinkRequest(unix.RTM_GETLINK, unix.NLM_F_DUMP)
-		req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
-		req.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(skipStats)))
-		return parseLinks(c.execute(req, unix.RTM_NEWLINK))
+// Links returns the devices of a kind ("tun", "ifb") for which keep returns true. The kernel sends only
+// the devices of that kind, if it has the kind: a device of another kind that no buffer can hold
+// does not matter. After an error Links returns a part of the list.
+// Source: Linux 6.12, net/core/rtnetlink.c, rtnl_dump_ifinfo, link_kind_filtered.
+func (c *Conn) Links(kind string, keep func(*Link) bool) ([]*Link, error) {
+	req := nl.NewNetlinkRequest(unix.RTM_GETLINK, unix.NLM_F_DUMP)
+	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
+	req.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(skipStats)))
+	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
+	info.AddRtAttr(unix.IFLA_INFO_KIND, nl.NonZeroTerminated(kind))
+	req.AddData(info)
+	links, err := collect(c, req, unix.RTM_NEWLINK, func(msg []byte) *Link {
+		if link := parseLink(msg); link != nil && link.Kind == kind && keep(link) {
+			return link
+		}
+		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("list devices: %w", err)
+		return links, fmt.Errorf("list devices of kind %q: %w", kind, err)
 	}
 	return links, nil
 }
@@ -99,7 +108,7 @@ func (c *Conn) link(index int, attrs ...*nl.RtAttr) (*Link, error) {
 		req.AddData(attr)
 	}
 	req.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(skipStats)))
-	links, err := parseLinks(c.execute(req, unix.RTM_NEWLINK))
+	links, err := collect(c, req, unix.RTM_NEWLINK, parseLink)
 	if err != nil {
 		return nil, notFound(err)
 	}
@@ -117,118 +126,63 @@ func notFound(err error) error {
 	return err
 }
 
-// parseLinks parses the result of execute.
-func parseLinks(msgs [][]byte, err error) ([]*Link, error) {
-	if err != nil {
-		return nil, err
-	}
-	links := make([]*Link, 0, len(msgs))
-	for _, msg := range msgs {
-		link, err := parseLink(msg)
-		if err != nil {
-			return nil, fmt.Errorf("parse RTM_NEWLINK: %w", err)
-		}
-		links = append(links, link)
-	}
-	return links, nil
-}
-
-// parseLink parses an RTM_NEWLINK message.
-func parseLink(msg []byte) (*Link, error) {
+// parseLink parses an RTM_NEWLINK message; nil if it is shorter than its header.
+func parseLink(msg []byte) *Link {
 	if len(msg) < unix.SizeofIfInfomsg {
-		return nil, fmt.Errorf("message too short: %d bytes", len(msg))
+		return nil
 	}
-	info := nl.DeserializeIfInfomsg(msg)
-	attrs, err := nl.ParseRouteAttr(msg[unix.SizeofIfInfomsg:])
-	if err != nil {
-		return nil, err
-	}
+	info, attrs := nl.DeserializeIfInfomsg(msg), msg[unix.SizeofIfInfomsg:]
 	link := &Link{
 		Index: int(info.Index), Up: info.Flags&unix.IFF_UP != 0,
 		Ethernet: info.Type == unix.ARPHRD_ETHER,
 		Promisc:  info.Flags&unix.IFF_PROMISC != 0, AllMulti: info.Flags&unix.IFF_ALLMULTI != 0,
+		Name:       str(attribute(attrs, unix.IFLA_IFNAME)),
+		Alias:      str(attribute(attrs, unix.IFLA_IFALIAS)),
+		MAC:        bytes.Clone(attribute(attrs, unix.IFLA_ADDRESS)),
+		MTU:        int(u32(attribute(attrs, unix.IFLA_MTU))),
+		TxQueueLen: int(u32(attribute(attrs, unix.IFLA_TXQLEN))),
+		Master:     int(u32(attribute(attrs, unix.IFLA_MASTER))),
+		IPv6:       parseIPv6(attribute(attrs, unix.IFLA_AF_SPEC)),
 	}
-	for _, attr := range attrs {
-		switch attr.Attr.Type {
-		case unix.IFLA_IFNAME:
-			link.Name = str(attr.Value)
-		case unix.IFLA_IFALIAS:
-			link.Alias = str(attr.Value)
-		case unix.IFLA_ADDRESS:
-			link.MAC = net.HardwareAddr(attr.Value)
-		case unix.IFLA_MTU:
-			link.MTU = int(u32(attr.Value))
-		case unix.IFLA_TXQLEN:
-			link.TxQueueLen = int(u32(attr.Value))
-		case unix.IFLA_MASTER:
-			link.Master = int(u32(attr.Value))
-		case unix.IFLA_LINKINFO:
-			if err := link.parseInfo(attr.Value); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return link, nil
+	link.parseInfo(attribute(attrs, unix.IFLA_LINKINFO))
+	return link
 }
 
 // parseInfo parses IFLA_LINKINFO.
-func (l *Link) parseInfo(value []byte) error {
-	attrs, err := nl.ParseRouteAttr(value)
-	if err != nil {
-		return err
-	}
-	var data []byte
-	for _, attr := range attrs {
-		switch attr.Attr.Type {
-		case unix.IFLA_INFO_KIND:
-			l.Kind = str(attr.Value)
-		case unix.IFLA_INFO_DATA:
-			data = attr.Value
-		case nl.IFLA_INFO_SLAVE_DATA: // the attribute read below exists for bridge ports only
-			l.Isolated = u8(attribute(attr.Value, nl.IFLA_BRPORT_ISOLATED)) != 0
-		}
-	}
+func (l *Link) parseInfo(info []byte) {
+	l.Kind = str(attribute(info, unix.IFLA_INFO_KIND))
+	// The attribute exists for bridge ports only.
+	l.Isolated = u8(attribute(attribute(info, nl.IFLA_INFO_SLAVE_DATA), nl.IFLA_BRPORT_ISOLATED)) != 0
+	data := attribute(info, unix.IFLA_INFO_DATA)
 	switch l.Kind {
 	case "tun":
-		tunAttrs, err := nl.ParseRouteAttr(data)
-		if err != nil {
-			return err
-		}
-		l.Tun = parseTun(tunAttrs)
+		l.Tun = parseTun(data)
 	case "bridge":
 		l.Bridge = &Bridge{
 			FiltersVLANs: u8(attribute(data, nl.IFLA_BR_VLAN_FILTERING)) != 0,
 			DefaultVLAN:  int(u16(attribute(data, nl.IFLA_BR_VLAN_DEFAULT_PVID))),
 		}
 	}
-	return nil
 }
 
 // parseTun parses the IFLA_INFO_DATA of a tun device.
-func parseTun(attrs []syscall.NetlinkRouteAttr) *Tun {
-	tun := &Tun{}
-	for _, attr := range attrs {
-		switch attr.Attr.Type {
-		case nl.IFLA_TUN_TYPE:
-			tun.Tap = u8(attr.Value) == unix.IFF_TAP
-		case nl.IFLA_TUN_PERSIST:
-			tun.Persistent = u8(attr.Value) != 0
-		case nl.IFLA_TUN_MULTI_QUEUE:
-			tun.MultiQueue = u8(attr.Value) != 0
-		case nl.IFLA_TUN_NUM_QUEUES:
-			tun.Queues = int(u32(attr.Value))
-		case nl.IFLA_TUN_NUM_DISABLED_QUEUES:
-			tun.Disabled = int(u32(attr.Value))
-		case nl.IFLA_TUN_OWNER:
-			owner := u32(attr.Value)
-			tun.Owner = &owner
-		case nl.IFLA_TUN_GROUP:
-			group := u32(attr.Value)
-			tun.Group = &group
-		}
+func parseTun(data []byte) *Tun {
+	return &Tun{
+		Tap:        u8(attribute(data, nl.IFLA_TUN_TYPE)) == unix.IFF_TAP,
+		Persistent: u8(attribute(data, nl.IFLA_TUN_PERSIST)) != 0,
+		MultiQueue: u8(attribute(data, nl.IFLA_TUN_MULTI_QUEUE)) != 0,
+		Queues:     int(u32(attribute(data, nl.IFLA_TUN_NUM_QUEUES))),
+		Disabled:   int(u32(attribute(data, nl.IFLA_TUN_NUM_DISABLED_QUEUES))),
+		Owner:      parseID(attribute(data, nl.IFLA_TUN_OWNER)),
+		Group:      parseID(attribute(data, nl.IFLA_TUN_GROUP)),
 	}
-	return tun
 }
 
-// str returns b as a string without trailing NUL bytes.
-func str(b []byte) string { return string(bytes.TrimRight(b, "\x00")) }
+// parseID returns the ID in an attribute; nil if the attribute is missing.
+func parseID(value []byte) *uint32 {
+	if value == nil {
+		return nil
+	}
+	id := u32(value)
+	return &id
+}

@@ -1,7 +1,6 @@
 package netdev
 
 import (
-	"errors"
 	"net"
 	"reflect"
 	"testing"
@@ -97,9 +96,8 @@ func TestParseLink(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := parseLink(tt.msg)
-			if err != nil || !reflect.DeepEqual(*got, tt.want) {
-				t.Errorf("parseLink\nwant %+v\ngot  %+v, %v", tt.want, got, err)
+			if got := parseLink(tt.msg); got == nil || !reflect.DeepEqual(*got, tt.want) {
+				t.Errorf("parseLink\nwant %+v\ngot  %+v", tt.want, got)
 			}
 		})
 	}
@@ -107,42 +105,57 @@ func TestParseLink(t *testing.T) {
 
 func TestParseLinkTruncated(t *testing.T) {
 	for length := range unix.SizeofIfInfomsg {
-		if got, err := parseLink(make([]byte, length)); err == nil {
-			t.Errorf("parseLink of %d bytes\nwant an error\ngot  %+v", length, got)
+		if got := parseLink(make([]byte, length)); got != nil {
+			t.Errorf("parseLink of %d bytes\nwant nil\ngot  %+v", length, got)
 		}
 	}
 }
 
-func TestParseLinksInvalidAttribute(t *testing.T) {
-	tooLong := []byte{200, 0, 1, 0} // length field of 200 bytes
-	linkInfo := func(children ...*nl.RtAttr) *nl.RtAttr {
-		info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
-		for _, child := range children {
-			info.AddChild(child)
-		}
-		return info
+// The kernel stores the length of an attribute modulo 2^16. What precedes the attribute is valid; what follows is
+// chosen by the process that made it so long.
+func TestParseLinkWithAWrappedAttribute(t *testing.T) {
+	wrapped := []byte{200, 0, 1, 0} // length field of 200 bytes
+	name, forged := nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated("net1")), nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated("eth0"))
+	alias := nl.NewRtAttr(unix.IFLA_IFALIAS, []byte("tap/vms/0123abcd/net1"))
+	tap := tunInfo(attr8(nl.IFLA_TUN_TYPE, unix.IFF_TAP), attr8(nl.IFLA_TUN_PERSIST, 1))
+	want := Link{
+		Index: 5, Name: "net1", Alias: "tap/vms/0123abcd/net1", Kind: "tun", Tun: &Tun{Tap: true, Persistent: true},
 	}
 	tests := []struct {
 		name string
 		msg  []byte
 	}{
-		{"message", append(newlink(5, 0), tooLong...)},
-		{"IFLA_LINKINFO", newlink(5, 0, nl.NewRtAttr(unix.IFLA_LINKINFO, tooLong))},
-		{"IFLA_INFO_DATA of a tun", newlink(5, 0, linkInfo(
-			nl.NewRtAttr(unix.IFLA_INFO_KIND, nl.ZeroTerminated("tun")), nl.NewRtAttr(unix.IFLA_INFO_DATA, tooLong)))},
+		{"at the end", append(newlink(5, 0, name, alias, tap), wrapped...)},
+		{"before attributes that it contains", append(newlink(5, 0, name, alias, tap, forged, nl.NewRtAttr(unix.IFLA_LINKINFO, wrapped)), wrapped...)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got, err := parseLinks([][]byte{newlink(1, 0), tt.msg}, nil); !errors.Is(err, unix.EINVAL) || got != nil {
-				t.Errorf("parseLinks\nwant %v\ngot  %v, %v", unix.EINVAL, got, err)
+			if got := parseLink(tt.msg); got == nil || !reflect.DeepEqual(*got, want) {
+				t.Errorf("parseLink\nwant %+v\ngot  %+v", want, got)
 			}
 		})
 	}
+	kindless := newlink(5, 0, name, nl.NewRtAttr(unix.IFLA_LINKINFO, wrapped))
+	if got := parseLink(kindless); got == nil || got.Name != "net1" || got.Kind != "" {
+		t.Errorf("parseLink with a wrapped IFLA_LINKINFO\nwant net1 without a kind\ngot  %+v", got)
+	}
 }
 
-func TestParseLinksReturnsRequestError(t *testing.T) {
-	if got, err := parseLinks([][]byte{newlink(1, 0)}, unix.EPERM); !errors.Is(err, unix.EPERM) || got != nil {
-		t.Errorf("parseLinks\nwant %v\ngot  %v, %v", unix.EPERM, got, err)
+func TestParseIPv6(t *testing.T) {
+	values := make([]byte, 4*6)
+	values[4*3], values[4*5] = 2, 1 // accept_ra, autoconf
+	spec := nl.NewRtAttr(unix.IFLA_AF_SPEC, nil)
+	spec.AddRtAttr(unix.AF_INET, []byte{1, 2, 3, 4})
+	spec.AddRtAttr(unix.AF_INET6, nil).AddRtAttr(unix.IFLA_INET6_CONF, values)
+	got := parseLink(newlink(5, 0, spec)).IPv6
+	if got == nil || got.value(IPv6AcceptRA) != 2 || got.value(IPv6AcceptRedirects) != 0 || got.value(IPv6Autoconf) != 1 {
+		t.Errorf("values\nwant accept_ra 2, accept_redirects 0, autoconf 1\ngot  %+v", got)
+	}
+	if short := (&IPv6{values: values[:4*3]}); short.value(IPv6AcceptRA) == 0 {
+		t.Errorf("value that the kernel does not report\nwant unknown\ngot  0")
+	}
+	if got := parseLink(newlink(5, 0)).IPv6; got != nil {
+		t.Errorf("device without IPv6\nwant nil\ngot  %+v", got)
 	}
 }
 

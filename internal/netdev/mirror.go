@@ -31,7 +31,7 @@ func (c *Conn) MirrorIngress(index, to int) error {
 	req.AddData(&nl.TcMsg{Ifindex: int32(index), Parent: ingressHandle, Info: firstPriority | protocolAll})
 	req.AddData(nl.NewRtAttr(nl.TCA_KIND, nl.ZeroTerminated("u32")))
 	req.AddData(mirrorAllTo(to))
-	if _, err := c.execute(req, 0); err != nil {
+	if err := c.change(req, unix.EEXIST); err != nil {
 		return fmt.Errorf("mirror ingress to device %d: add filter u32 with action mirred: %w", to, err)
 	}
 	return nil
@@ -77,22 +77,23 @@ const (
 // IngressMirrorOf returns the index of the device to which [Conn.MirrorIngress] redirects the
 // ingress traffic of a device, or 0 if the device has no such filter.
 func (c *Conn) IngressMirrorOf(index int) (int, error) {
-	msgs, err := c.dumpTc(unix.RTM_GETTFILTER, unix.RTM_NEWTFILTER, &nl.TcMsg{Ifindex: int32(index), Parent: ingressHandle})
+	target, decided := 0, false
+	err := c.readTc(unix.RTM_GETTFILTER, unix.RTM_NEWTFILTER, &nl.TcMsg{Ifindex: int32(index), Parent: ingressHandle},
+		func() { target, decided = 0, false },
+		func(msg tcMessage) {
+			if decided || msg.options == nil || msg.kind == "u32" && attribute(msg.options, nl.TCA_U32_DIVISOR) != nil {
+				return // a classifier instance (tcf_proto) or a hash table of u32, not a filter
+			}
+			decided = true // by the first filter: if it takes every frame, later filters see none
+			if msg.kind == "u32" && uint16(msg.header.Info) == protocolAll &&
+				bytes.Equal(attribute(msg.options, nl.TCA_U32_SEL), matchAllU32()) {
+				target = mirredTarget(msg.options)
+			}
+		})
 	if err != nil {
 		return 0, fmt.Errorf("list filters of device %d: %w", index, err)
 	}
-	for _, msg := range msgs {
-		if msg.options == nil || msg.kind == "u32" && attribute(msg.options, nl.TCA_U32_DIVISOR) != nil {
-			continue // a classifier instance (tcf_proto) or a hash table of u32, not a filter
-		}
-		// The first filter decides: it takes every frame, and later filters see none.
-		if msg.kind == "u32" && uint16(msg.header.Info) == protocolAll &&
-			bytes.Equal(attribute(msg.options, nl.TCA_U32_SEL), matchAllU32()) {
-			return mirredTarget(msg.options), nil
-		}
-		return 0, nil
-	}
-	return 0, nil
+	return target, nil
 }
 
 // mirredTarget returns the device in options that mirrorAllTo created, or 0 for options of

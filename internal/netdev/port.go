@@ -14,10 +14,7 @@ type Port struct {
 	DropVLAN int         // deleted from the VLANs of a new port; 0: none
 }
 
-// isDefault reports whether p equals the default of a new port.
-func (p Port) isDefault() bool { return !p.Isolated && len(p.VLANs) == 0 && p.DropVLAN == 0 }
-
-// setPort applies p to a device. The device must have a bridge as its master.
+// setPort applies p to a device, whose master must be a bridge unless p is the zero value.
 func (c *Conn) setPort(index int, p Port) error {
 	if p.Isolated {
 		if err := c.isolate(index); err != nil {
@@ -53,6 +50,5 @@ func (c *Conn) changePort(msgType, index int, attr *nl.RtAttr) error {
 	msg.Index = int32(index)
 	req.AddData(msg)
 	req.AddData(attr)
-	_, err := c.execute(req, 0)
-	return err
+	return c.change(req)
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"net"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/vishvananda/netlink/nl"
@@ -32,13 +31,12 @@ func TestParseAddress(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			addr, device, err := parseAddress(tt.msg)
-			if err != nil || addr.String() != tt.want || device != 5 {
-				t.Errorf("parseAddress\nwant %s of 5\ngot  %s of %d, %v", tt.want, addr.String(), device, err)
+			if addr, device := parseAddress(tt.msg); addr.String() != tt.want || device != 5 {
+				t.Errorf("parseAddress\nwant %s of 5\ngot  %s of %d", tt.want, addr.String(), device)
 			}
 		})
 	}
-	if _, _, err := parseAddress([]byte{1, 2}); err == nil || !strings.Contains(err.Error(), "2 bytes") {
-		t.Errorf("parseAddress of 2 bytes\nwant an error\ngot  %v", err)
+	if addr, device := parseAddress([]byte{1, 2}); device != 0 {
+		t.Errorf("parseAddress of 2 bytes\nwant no device\ngot  %d, %v", device, addr)
 	}
 }

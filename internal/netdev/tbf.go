@@ -97,37 +97,31 @@ func (l Limit) String() string {
 // TBF returns the token bucket filter that is the root qdisc of a device, or nil if the root
 // qdisc is of another kind.
 func (c *Conn) TBF(index int) (*Bucket, error) {
-	msgs, err := c.dumpTc(unix.RTM_GETQDISC, unix.RTM_NEWQDISC, &nl.TcMsg{Ifindex: int32(index)})
+	var bucket *Bucket
+	var parseErr error
+	err := c.readTc(unix.RTM_GETQDISC, unix.RTM_NEWQDISC, &nl.TcMsg{Ifindex: int32(index)},
+		func() { bucket, parseErr = nil, nil },
+		func(msg tcMessage) {
+			if msg.header.Ifindex == int32(index) && msg.header.Parent == rootParent && msg.kind == "tbf" {
+				bucket, parseErr = parseBucket(msg.options)
+			}
+		})
 	if err != nil {
 		return nil, fmt.Errorf("list qdiscs of device %d: %w", index, err)
 	}
-	for _, msg := range msgs {
-		if msg.header.Ifindex == int32(index) && msg.header.Parent == rootParent && msg.kind == "tbf" {
-			return parseBucket(msg.options)
-		}
-	}
-	return nil, nil
+	return bucket, parseErr
 }
 
 // parseBucket parses the TCA_OPTIONS of qdisc tbf.
 func parseBucket(options []byte) (*Bucket, error) {
-	attrs, err := nl.ParseRouteAttr(options)
-	if err != nil {
-		return nil, fmt.Errorf("parse qdisc tbf: %w", err)
+	parms := attribute(options, nl.TCA_TBF_PARMS)
+	if len(parms) < nl.SizeofTcTbfQopt {
+		return nil, fmt.Errorf("parse qdisc tbf: TCA_TBF_PARMS of %d bytes is missing or too short", len(parms))
 	}
-	b := &Bucket{}
-	for _, attr := range attrs {
-		switch attr.Attr.Type {
-		case nl.TCA_TBF_PARMS:
-			if len(attr.Value) < nl.SizeofTcTbfQopt {
-				return nil, fmt.Errorf("parse qdisc tbf: TCA_TBF_PARMS too short: %d bytes", len(attr.Value))
-			}
-			qopt := nl.DeserializeTcTbfQopt(attr.Value)
-			b.ticks, b.queue, b.peak = qopt.Buffer, qopt.Limit, qopt.Peakrate.Rate != 0
-			b.rate = max(b.rate, uint64(qopt.Rate.Rate))
-		case nl.TCA_TBF_RATE64: // present only if the rate does not fit into TCA_TBF_PARMS
-			b.rate = max(b.rate, u64(attr.Value))
-		}
-	}
-	return b, nil
+	qopt := nl.DeserializeTcTbfQopt(parms)
+	return &Bucket{
+		ticks: qopt.Buffer, queue: qopt.Limit, peak: qopt.Peakrate.Rate != 0,
+		// TCA_TBF_RATE64 is present only if the rate does not fit into TCA_TBF_PARMS.
+		rate: max(uint64(qopt.Rate.Rate), u64(attribute(options, nl.TCA_TBF_RATE64))),
+	}, nil
 }

@@ -30,8 +30,7 @@ func (c *Conn) EnableVLANFiltering(bridge string) error {
 	info.AddRtAttr(unix.IFLA_INFO_KIND, nl.NonZeroTerminated("bridge"))
 	info.AddRtAttr(unix.IFLA_INFO_DATA, nil).AddRtAttr(nl.IFLA_BR_VLAN_FILTERING, nl.Uint8Attr(1))
 	req.AddData(info)
-	_, err := c.execute(req, 0)
-	switch {
+	switch err := c.change(req); {
 	case errors.Is(err, unix.EOPNOTSUPP):
 		return fmt.Errorf("bridge %q: set vlan_filtering: %w: %w", bridge, ErrNoVLANFiltering, err)
 	case err != nil:
@@ -85,47 +84,29 @@ func vlanSpec(ranges []VLANRange) *nl.RtAttr {
 // Source: Linux 6.12, net/core/rtnetlink.c, rtnl_bridge_getlink, which only dumps;
 // net/bridge/br_netlink.c, br_fill_ifvlaninfo_compressed.
 func (c *Conn) PortVLANs(port int) ([]VLANRange, error) {
-	ports, err := dump(func() ([][]byte, error) {
-		req := nl.NewNetlinkRequest(unix.RTM_GETLINK, unix.NLM_F_DUMP)
-		req.AddData(nl.NewIfInfomsg(unix.AF_BRIDGE))
-		req.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(nl.RTEXT_FILTER_BRVLAN_COMPRESSED)))
-		return c.execute(req, unix.RTM_NEWLINK)
+	req := nl.NewNetlinkRequest(unix.RTM_GETLINK, unix.NLM_F_DUMP)
+	req.AddData(nl.NewIfInfomsg(unix.AF_BRIDGE))
+	req.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(nl.RTEXT_FILTER_BRVLAN_COMPRESSED)))
+	var list []VLANRange
+	err := c.read(req, unix.RTM_NEWLINK, func() { list = nil }, func(msg []byte) {
+		if len(msg) >= unix.SizeofIfInfomsg && nl.DeserializeIfInfomsg(msg).Index == int32(port) {
+			list = append(list, parseVLANs(attribute(msg[unix.SizeofIfInfomsg:], unix.IFLA_AF_SPEC))...)
+		}
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list VLANs of bridge ports: %w", err)
-	}
-	var list []VLANRange
-	for _, msg := range ports {
-		if len(msg) < unix.SizeofIfInfomsg {
-			return nil, fmt.Errorf("list VLANs of bridge ports: message too short: %d bytes", len(msg))
-		}
-		if nl.DeserializeIfInfomsg(msg).Index != int32(port) {
-			continue
-		}
-		ranges, err := parseVLANs(attribute(msg[unix.SizeofIfInfomsg:], unix.IFLA_AF_SPEC))
-		if err != nil {
-			return nil, fmt.Errorf("read VLANs of device %d: %w", port, err)
-		}
-		list = append(list, ranges...)
 	}
 	return list, nil
 }
 
 // parseVLANs parses the payload of an attribute that vlanSpec returns.
-func parseVLANs(spec []byte) ([]VLANRange, error) {
-	attrs, err := nl.ParseRouteAttr(spec)
-	if err != nil {
-		return nil, err
-	}
+func parseVLANs(spec []byte) []VLANRange {
 	var list []VLANRange
-	for _, attr := range attrs {
-		if attr.Attr.Type != nl.IFLA_BRIDGE_VLAN_INFO {
+	for kind, value := range attributes(spec) {
+		if kind != nl.IFLA_BRIDGE_VLAN_INFO || len(value) < nl.SizeofBridgeVlanInfo {
 			continue // IFLA_BRIDGE_VLAN_TUNNEL_INFO, for example
 		}
-		if len(attr.Value) < nl.SizeofBridgeVlanInfo {
-			return nil, fmt.Errorf("bridge_vlan_info too short: %d bytes", len(attr.Value))
-		}
-		info := nl.DeserializeBridgeVlanInfo(attr.Value)
+		info := nl.DeserializeBridgeVlanInfo(value)
 		if last := len(list) - 1; info.Flags&nl.BRIDGE_VLAN_INFO_RANGE_END != 0 && last >= 0 {
 			list[last].Last = int(info.Vid)
 			continue
@@ -133,5 +114,5 @@ func parseVLANs(spec []byte) ([]VLANRange, error) {
 		vlan := int(info.Vid)
 		list = append(list, VLANRange{First: vlan, Last: vlan, PVID: info.PortVID(), Untagged: info.EngressUntag()})
 	}
-	return list, nil
+	return list
 }

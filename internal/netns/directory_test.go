@@ -64,8 +64,8 @@ func TestOpenUntrustedDirectory(t *testing.T) {
 	if err := checkLocal(dir); err != nil {
 		t.Fatalf("the temporary directory is not on a local file system: %v", err)
 	}
-	real := filepath.Join(dir, "real")
-	for _, err := range []error{os.MkdirAll(filepath.Join(real, "netns"), 0o700), os.Symlink(real, filepath.Join(dir, "link"))} {
+	target := filepath.Join(dir, "real")
+	for _, err := range []error{os.MkdirAll(filepath.Join(target, "netns"), 0o700), os.Symlink(target, filepath.Join(dir, "link"))} {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,11 +75,11 @@ func TestOpenUntrustedDirectory(t *testing.T) {
 		want       error
 		text       string
 	}{
-		{"directory", filepath.Join(real, "netns"), nil, ""},
+		{"directory", filepath.Join(target, "netns"), nil, ""},
 		{"missing", filepath.Join(dir, "missing"), fs.ErrNotExist, ""},
 		{"through a symbolic link", filepath.Join(dir, "link", "netns"), unix.ELOOP, ""},
 		{"symbolic link", filepath.Join(dir, "link"), unix.ENOTDIR, ""},
-		{"through a process", "/proc/self/root" + real, nil, `"proc", which may not respond`},
+		{"through a process", "/proc/self/root" + target, nil, `"proc", which may not respond`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -69,20 +69,6 @@ func Diff(want *Desired, seen *Observed) []Difference {
 // applies them, so after an error the first difference is the setting that the kernel rejected (Linux 6.12,
 // net/core/rtnetlink.c, do_setlink).
 func Settings(want *Device, found *netdev.Link) []Difference {
-	return compareSettings(want, false, found)
-}
-
-// Unapplied returns the key and value of the first setting of a failed request that the device does not have.
-// up reports whether the request also set the device up. If the device has all settings, the kernel rejected
-// arp_notify, which it applies last and which is not read back.
-func Unapplied(want *Device, up bool, found *netdev.Link) string {
-	if missing := compareSettings(want, up, found); len(missing) > 0 {
-		return missing[0].Key + " " + missing[0].Expected
-	}
-	return "arp_notify"
-}
-
-func compareSettings(want *Device, up bool, found *netdev.Link) []Difference {
 	mtu := "MTU"
 	if want.MTUFrom != "" {
 		mtu = fmt.Sprintf("MTU (must equal the MTU of %q)", want.MTUFrom)
@@ -91,9 +77,6 @@ func compareSettings(want *Device, up bool, found *netdev.Link) []Difference {
 	compareSetting(&list, "mac", "MAC", want.MAC.String(), found.MAC.String())
 	compareSetting(&list, "mtu", mtu, want.MTU, found.MTU)
 	compareSetting(&list, "alias", "alias", want.Alias, found.Alias)
-	if up && !found.Up {
-		list = append(list, Difference{What: "up", Key: "link", Expected: "up", Found: "down"})
-	}
 	compareSetting(&list, "promiscMode", "promiscMode", want.Promisc, found.Promisc)
 	compareSetting(&list, "allmulti", "allmulti", want.AllMulti, found.AllMulti)
 	compareSetting(&list, "master", "master", want.Master, found.Master)
@@ -102,6 +85,16 @@ func compareSettings(want *Device, up bool, found *netdev.Link) []Difference {
 		list[i].Tolerated = d.Key == "txQueueLen" || d.Key == "mtu" && want.MTUFrom == ""
 	}
 	return list
+}
+
+// Unapplied returns the key and value of the first setting of a failed request that the device does not have.
+// If the device has all settings that can be read back, the kernel rejected a setting of an address family,
+// which it applies last.
+func Unapplied(want *Device, found *netdev.Link) string {
+	if missing := Settings(want, found); len(missing) > 0 {
+		return missing[0].Key + " " + missing[0].Expected
+	}
+	return fmt.Sprintf("net.ipv4.conf.%s and IPv6 addr_gen_mode", want.Name)
 }
 
 // compareSetting skips a setting whose desired value is zero: the kernel chooses it.
@@ -151,7 +144,7 @@ func (d *differences) device(role Role, want *Device, seen *Observed) {
 	}
 	for _, hook := range tc.Hooks {
 		what := fmt.Sprintf("%s filter of %q", hook.At, state.Name)
-		if i := slices.IndexFunc(state.Filters, hook.matches); i < 0 {
+		if i := slices.IndexFunc(state.Filters, hook.Matches); i < 0 {
 			d.list = append(d.list, Missing("%s", what))
 		} else {
 			d.compare(what+", BPF program", fmt.Sprintf("%x", hook.Tag), fmt.Sprintf("%x", state.Filters[i].Tag))
@@ -168,4 +161,5 @@ func (d *differences) device(role Role, want *Device, seen *Observed) {
 	}
 }
 
-func (h Hook) matches(f netdev.Filter) bool { return f.Hook == h.At && h.IsOwn(f.Name) }
+// Matches reports whether f is the filter of h, perhaps with another program.
+func (h Hook) Matches(f netdev.Filter) bool { return f.Hook == h.At && h.IsOwn(f.Name) }

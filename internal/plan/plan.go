@@ -44,13 +44,13 @@ func (d *Desired) Device(r Role) *Device {
 // Device is the desired state of one device. A zero value keeps what the kernel chose.
 type Device struct {
 	netdev.Settings
-	Name        string
-	Kind        string // IFLA_INFO_KIND of a device that is created beside the tap
-	MasterName  string // bridge as the configuration names it, possibly by an alternative name
-	MTUFrom     string // name of the device that has the same MTU
-	NoLinkLocal bool   // gets no IPv6 link-local address when it comes up
-	TC          TC
-	By          Need
+	Name       string
+	Kind       string              // IFLA_INFO_KIND of a device that is created beside the tap
+	MasterName string              // bridge as the configuration names it, possibly by an alternative name
+	MTUFrom    string              // name of the device that has the same MTU
+	IPv6Off    []netdev.IPv6Sysctl // set to 0 before the device comes up
+	TC         TC
+	By         Need
 
 	// Only for a tap.
 	MultiQueue   bool

@@ -36,7 +36,8 @@ func Add(args *netconf.Args, stdout cni.FDWriter) error {
 		return err
 	}
 	defer sandbox.Close()
-	a, err := feature.Open(conf, sandbox) // locks, validates and plans; creates nothing
+	stop := func() error { return cni.Interrupted(signals.Context) }
+	a, err := feature.Open(conf, sandbox, stop) // locks, validates and plans; creates nothing
 	if err != nil {
 		return err
 	}
@@ -72,7 +73,7 @@ func (a *attempt) run(delegate *ipam.Plugin, stdin []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := a.ApplyIPAM(a.signals.Context, assigned); err != nil {
+	if err := a.ApplyIPAM(assigned); err != nil {
 		return err
 	}
 	tap, err := a.ReadBack() // the result contains what the kernel has, not what was requested
@@ -143,6 +144,7 @@ func (a *attempt) undo(failure error) error {
 	defer context.AfterFunc(signaled, func() {
 		time.AfterFunc(undoGrace, func() { cancel(fmt.Errorf("%v after %w", undoGrace, context.Cause(signaled))) })
 	})()
+	a.Conn.StopWhen(func() error { return cni.Interrupted(ctx) })
 	if err := a.Undo.Run(ctx); err != nil {
 		return fmt.Errorf("%w; %v", failure, err) //nolint:errorlint // only failure decides the code
 	}

@@ -54,7 +54,7 @@ func sweepNamespace(conf *netconf.Config) error {
 	if err := feature.RejectOwnNetns(conf, sandbox); err != nil {
 		return err
 	}
-	conn, err := feature.DialIn(sandbox)
+	conn, err := feature.DialIn(sandbox, feature.DelLimit)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"tap/internal/feature"
 	"tap/internal/ipam"
 	"tap/internal/netconf"
+	"tap/internal/netdev"
 	"tap/internal/plan"
 )
 
@@ -54,7 +55,7 @@ func TestReportNamesEveryDifference(t *testing.T) {
 
 // added returns an ADD with steps to undo.
 func added(steps ...func(context.Context) error) *attempt {
-	a := &attempt{Attachment: &feature.Attachment{Conf: &netconf.Config{}}, signals: cni.NewSignals()}
+	a := &attempt{Attachment: &feature.Attachment{Conf: &netconf.Config{}, Conn: &netdev.Conn{}}, signals: cni.NewSignals()}
 	for _, step := range steps {
 		a.Undo.Push(step)
 	}

@@ -62,7 +62,7 @@ func collectNamespace(sandbox *netns.Sandbox, stale feature.Match) error {
 	if err != nil || own {
 		return err
 	}
-	conn, err := feature.DialIn(sandbox)
+	conn, err := feature.DialIn(sandbox, feature.GCLimit)
 	if err != nil {
 		return err
 	}

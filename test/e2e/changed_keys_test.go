@@ -186,7 +186,7 @@ var otherValues = m{
 	"promiscMode": false, "promisc": false, "allmulti": false, "bridge": "br9", "isolated": false,
 	"bandwidth": limits(1_000_000, 0)["bandwidth"], "runtimeConfig": limits(0, 1_000_000), "capabilities": m{"ips": true},
 	"args": m{"cni": m{"mac": "02:00:00:00:00:99"}}, "dns": m{"domain": "other.example"},
-	"tapName": foreignTap, "redirect": false, "ipam": m{"type": "static"},
+	"tapName": foreignTap, "forward": false, "acceptRA": false, "redirect": false, "ipam": m{"type": "static"},
 	"prevResult": m{"cniVersion": "1.1.0", "interfaces": []any{m{"name": "eth0", "sandbox": "$NETNS"}}},
 }
 

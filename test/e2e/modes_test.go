@@ -42,6 +42,7 @@ func modes() []mode {
 			},
 			args: "IgnoreUnknown=1;MAC=02:00:00:00:00:ad;K8S_POD_NAME=pod",
 		}},
+		{name: "router in the pod", ifName: "net1", request: request{keys: join(oneLease(), m{"forward": true, "acceptRA": true})}},
 		{name: "bandwidth", ifName: "net1", request: request{keys: both()}},
 		{name: "bandwidth of the runtime", ifName: "net1", request: request{
 			keys: m{"capabilities": m{"bandwidth": true}, "runtimeConfig": both()},

@@ -40,6 +40,8 @@ if [ -n "$FAKEPROC" ]; then
 	touch "$FAKEPROC/thread-self/ns/net" "$FAKEPROC/thread-self/attr/exec" "$FAKEPROC/pod"
 	mount --bind /proc/self/ns/net "$FAKEPROC/thread-self/ns/net"
 	mount --bind "$CNI_NETNS" "$FAKEPROC/pod"
+	mkdir "$FAKEPROC/sys"
+	mount --bind /proc/sys "$FAKEPROC/sys"
 	mount --rbind "$FAKEPROC" /proc
 	export CNI_NETNS=/proc/pod
 fi

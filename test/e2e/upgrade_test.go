@@ -140,7 +140,8 @@ func (h *attachmentHost) mustBeAsBefore() {
 func (h *attachmentHost) state() string {
 	h.t.Helper()
 	state := h.look() + h.sh("ip -d -o link; bridge -d link; grep . /proc/sys/net/ipv4/conf/*/arp_notify")
-	return varying.ReplaceAllStringFunc(carrier.ReplaceAllString(state, ""), func(found string) string {
+	state = linkLocal.ReplaceAllString(carrier.ReplaceAllString(state, ""), "")
+	return varying.ReplaceAllStringFunc(state, func(found string) string {
 		if strings.HasPrefix(found, "link/ether "+configuredMAC) || strings.HasPrefix(found, "ffff:") {
 			return found
 		}
@@ -155,6 +156,8 @@ var (
 	// varying matches what the kernel chooses: indexes, random MAC addresses, handles of qdiscs, IDs and tags of programs. The tag
 	// differs because a program has the index of a device.
 	varying = regexp.MustCompile(`(?m)^\d+: |link/ether [0-9a-f:]+|\b[89a-f][0-9a-f]{3}: (?:dev|root)|\bid \d+|\btag [0-9a-f]+|\bindex \d+`)
+	// linkLocal matches how a device gets its link-local address: without ipam it gets none, unlike with the old plugin.
+	linkLocal = regexp.MustCompile(`addrgenmode \w+ `)
 	// carrier matches the state of the carrier, which the kernel sets some time after ADD.
 	carrier = regexp.MustCompile(`NO-CARRIER,|,LOWER_UP| state \w+`)
 )
