@@ -32,7 +32,7 @@ func Differences(conf *netconf.Config, sandbox *netns.Sandbox) ([]plan.Differenc
 		}
 		return err
 	})
-	return d, deviceKind.Wrap(err)
+	return d, listError(deviceKind, err)
 }
 
 // compare is pure: observe and observeLayer3 have read all that it needs.

@@ -107,7 +107,8 @@ func TestCNIErrorCodes(t *testing.T) {
 		enterAdvice     = "entering a namespace needs CAP_SYS_ADMIN in the user namespace that owns it, and a free descriptor"
 		ownAdvice       = "pass the container's network namespace in CNI_NETNS; CNI_NETNS_OVERRIDE=1 allows the plugin's own"
 		takenAdvice     = "choose another name, or delete the interface, which is unchanged (its alias in ip link names the attachment); if an earlier plugin of the chain created it, set tapName"
-		sysctlAdvice    = "the message names a file that protects the pod from the guest: mount /proc/sys writable where the runtime runs"
+		sysctlAdvice    = "mount /proc/sys writable in the mount namespace of the runtime; the file in the message is a setting that protects the pod from the guest"
+		changedAdvice   = "mount /proc/sys, or find the process that renamed the tap or changed its MTU during ADD"
 		timeLimitAdvice = "try again; if it fails again, find the process in the namespace that creates devices, filters or routes all the time"
 		deviceAdvice    = "tap needs CAP_NET_ADMIN, /dev/net/tun (modprobe tun) and a kernel that accepts the values of the configuration"
 		driverAdvice    = "load the driver: modprobe tun (without udev also: mknod /dev/net/tun c 10 200)"
@@ -163,6 +164,9 @@ func TestCNIErrorCodes(t *testing.T) {
 		{"device of another kind", checkExclusive(&restricted, &netdev.Link{Name: "net1", Kind: "veth"}), 101, deviceAdvice},
 		{"another process attached", checkExclusive(&restricted, &netdev.Link{Tun: &netdev.Tun{Tap: true, Queues: 2}}), 11, intruderAdvice},
 		{"IPv6 sysctl", sysctlKind.Wrap(cause), 101, sysctlAdvice},
+		{"IPv6 sysctl is missing", changedKind.Wrap(cause), 101, changedAdvice},
+		{"incomplete list", listError(redirectKind, fmt.Errorf("list qdiscs: %w", netdev.ErrIncomplete)), 11, timeLimitAdvice},
+		{"list", listError(redirectKind, cause), 110, redirectAdvice},
 		{"time limit", TimeLimit(-1)(), 11, timeLimitAdvice},
 		{"time limit, also error of a device", deviceKind.Wrap(TimeLimit(-1)()), 11, timeLimitAdvice},
 		{"SELinux label", labelKind.Wrap(fmt.Errorf("%w: %w", selinux.ErrLabel, cause)), 105, labelAdvice},

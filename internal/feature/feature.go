@@ -24,7 +24,7 @@ type Feature struct {
 
 // All returns all features in the order of planning: redirect chooses the outlet, at which bandwidth limits.
 func All() []Feature {
-	return []Feature{newBase(), newWire(), newPort(), newRedirect(), newBandwidth()}
+	return []Feature{newBase(), newProtection(), newPort(), newRedirect(), newBandwidth()}
 }
 
 // NeedsUndo reports whether a process that dies before the commit leaves something on the host, besides the

@@ -13,41 +13,24 @@ import (
 // hookedDevice is a device that has the qdisc clsact.
 type hookedDevice struct {
 	qdisc     netdev.Qdisc
-	limit     *netdev.Qdisc   // root qdisc that was added with the filters; nil if there is none
 	filters   []netdev.Filter // of this plugin
-	foreign   bool            // it has filters of other processes
-	madeQdisc bool            // ADD added the qdisc clsact
+	isOwn     func(name string) bool
+	madeQdisc bool // ADD added the qdisc clsact
 }
 
 // listHooked lists the devices that have the qdisc clsact. isOwn reports whether a filter belongs to this
-// plugin, by its name. Of the filters of other processes, which may be many and large, it keeps only that they
-// exist. After an error it returns what it could list.
+// plugin, by its name. After an error it returns what it could list.
 func listHooked(conn *netdev.Conn, isOwn func(name string) bool) ([]hookedDevice, error) {
-	qdiscs, err := conn.Qdiscs(func(q netdev.Qdisc) bool { return q.IsLimit() || q.HasHooks() && q.Kind == clsact })
+	qdiscs, err := conn.Qdiscs(func(q netdev.Qdisc) bool { return q.HasHooks() && q.Kind == clsact })
 	if errors.Is(err, unix.EOPNOTSUPP) {
 		return nil, nil // a kernel without qdiscs (CONFIG_NET_SCHED), and so without hooks
 	}
-	failed := []error{redirectKind.Wrap(err)}
-	limits := map[int]*netdev.Qdisc{}
-	for _, q := range qdiscs {
-		if q.IsLimit() {
-			limits[q.Device] = &q
-		}
-	}
+	failed := []error{listError(redirectKind, err)}
 	var list []hookedDevice
 	for _, q := range qdiscs {
-		if q.IsLimit() {
-			continue
-		}
-		device := hookedDevice{qdisc: q, limit: limits[q.Device], foreign: err != nil}
-		var filterErr error
-		device.filters, filterErr = conn.Filters(q.Device, func(f netdev.Filter) bool {
-			own := isOwn(f.Name)
-			device.foreign = device.foreign || !own
-			return own
-		})
-		failed = append(failed, redirectKind.Wrap(filterErr))
-		device.foreign = device.foreign || filterErr != nil // it may have more than were listed
+		device := hookedDevice{qdisc: q, isOwn: isOwn}
+		device.filters, err = conn.Filters(q.Device, func(f netdev.Filter) bool { return isOwn(f.Name) })
+		failed = append(failed, listError(redirectKind, err))
 		device.madeQdisc = slices.ContainsFunc(device.filters, func(f netdev.Filter) bool { return netconf.MadeQdisc(f.Name) })
 		list = append(list, device)
 	}
@@ -58,12 +41,13 @@ func listHooked(conn *netdev.Conn, isOwn func(name string) bool) ([]hookedDevice
 // because its name is the record by which the next DEL finds the device. The filter that leads to the tap is
 // deleted in any case.
 func (h *hookedDevice) release(conn *netdev.Conn) error {
-	var failed error
-	if h.limit != nil {
-		failed = conn.DeleteQdisc(*h.limit)
-	}
-	if h.madeQdisc && !h.foreign && failed == nil {
-		return redirectKind.Wrap(conn.DeleteQdisc(h.qdisc)) // this also deletes its filters, in one step
+	failed := deleteLimit(conn, h.qdisc.Device)
+	if h.madeQdisc && failed == nil {
+		foreign, err := conn.HasFilter(h.qdisc.Device, func(f netdev.Filter) bool { return !h.isOwn(f.Name) })
+		if err == nil && !foreign {
+			return redirectKind.Wrap(conn.DeleteQdisc(h.qdisc)) // this also deletes its filters, in one step
+		}
+		failed = err
 	}
 	for _, f := range h.filters { // the filters of received frames come first
 		if f.Hook == netdev.EgressHook && failed != nil {
@@ -72,6 +56,17 @@ func (h *hookedDevice) release(conn *netdev.Conn) error {
 		failed = errors.Join(failed, conn.DeleteFilter(h.qdisc.Device, f))
 	}
 	return redirectKind.Wrap(failed)
+}
+
+// deleteLimit deletes the root qdisc that ADD added together with the filters. It looks it up after the filters
+// were listed: a concurrent ADD adds it before them.
+func deleteLimit(conn *netdev.Conn, index int) error {
+	limits, err := conn.Qdiscs(func(q netdev.Qdisc) bool { return q.Device == index && q.IsLimit() })
+	failed := listError(redirectKind, err)
+	for _, q := range limits {
+		failed = errors.Join(failed, conn.DeleteQdisc(q))
+	}
+	return failed
 }
 
 // releaseInterfaces restores all devices of the namespace that have filters of this plugin.
@@ -91,8 +86,8 @@ func releaseInterfaces(conn *netdev.Conn, isOwn func(name string) bool) error {
 func releaseInterface(conn *netdev.Conn, index int, isOwn func(name string) bool, madeQdisc bool) error {
 	devices, err := listHooked(conn, isOwn)
 	i := slices.IndexFunc(devices, func(h hookedDevice) bool { return h.qdisc.Device == index })
-	if i < 0 {
-		return err
+	if i < 0 { // the kernel may have added the limit although it rejected the qdisc
+		return errors.Join(err, deleteLimit(conn, index))
 	}
 	devices[i].madeQdisc = madeQdisc
 	return errors.Join(err, devices[i].release(conn))

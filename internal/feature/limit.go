@@ -1,12 +1,14 @@
 package feature
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/containernetworking/cni/pkg/types"
 
 	"tap/internal/cni"
+	"tap/internal/netdev"
 )
 
 // Limits of the time in which a verb reads and changes a namespace whose processes may create devices, filters
@@ -18,8 +20,20 @@ const (
 	GCLimit    = 10 * time.Second // for each namespace
 )
 
-var errTimeLimit = cni.Kind{Code: types.ErrTryAgainLater, Advice: "try again; if it fails again, find the process in the " +
-	"namespace that creates devices, filters or routes all the time"}.New("stopped after the time limit for one namespace")
+var (
+	busyKind = cni.Kind{Code: types.ErrTryAgainLater, Advice: "try again; if it fails again, find the process in the " +
+		"namespace that creates devices, filters or routes all the time"}
+	errTimeLimit = busyKind.New("stopped after the time limit for one namespace")
+)
+
+// listError adds code and advice to the error of a list of the kernel: those of kind, unless the list is
+// incomplete.
+func listError(kind cni.Kind, err error) error {
+	if errors.Is(err, netdev.ErrIncomplete) {
+		return busyKind.Wrap(err)
+	}
+	return kind.Wrap(err)
+}
 
 // TimeLimit returns a function for [netdev.Conn.StopWhen] that returns an error after limit.
 func TimeLimit(limit time.Duration) func() error {

@@ -87,7 +87,7 @@ func redirectError(a *Attachment, err error) error {
 	if err == nil {
 		return nil
 	}
-	return redirectKind.Wrap(fmt.Errorf("redirect interface %q in %s: %w", a.Conf.IfName, a.Conf.Netns, err))
+	return listError(redirectKind, fmt.Errorf("redirect interface %q in %s: %w", a.Conf.IfName, a.Conf.Netns, err))
 }
 
 // lockInterface prevents other ADDs from redirecting the interface. Without the lock, an ADD of the same

@@ -3,7 +3,6 @@ package feature
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/containernetworking/cni/pkg/types"
 
@@ -54,8 +53,8 @@ func NetnsError(err error) error {
 	return netnsKind.Wrap(err)
 }
 
-// DialIn connects to the kernel by route netlink in a namespace. The requests fail when limit is over.
-func DialIn(sandbox *netns.Sandbox, limit time.Duration) (*netdev.Conn, error) {
+// DialIn connects to the kernel by route netlink in a namespace.
+func DialIn(sandbox *netns.Sandbox) (*netdev.Conn, error) {
 	var conn *netdev.Conn
 	err := enter(sandbox.Do, func() error {
 		var err error
@@ -65,7 +64,6 @@ func DialIn(sandbox *netns.Sandbox, limit time.Duration) (*netdev.Conn, error) {
 	if err != nil {
 		return nil, deviceKind.Wrap(fmt.Errorf("namespace %s: %w", sandbox.Path(), err))
 	}
-	conn.StopWhen(TimeLimit(limit))
 	return conn, nil
 }
 

@@ -2,6 +2,8 @@ package feature
 
 import (
 	"errors"
+	"slices"
+	"time"
 
 	"tap/internal/netconf"
 	"tap/internal/netdev"
@@ -50,11 +52,15 @@ func MatchStale(valid *netconf.ValidAttachments) Match {
 //
 // A sweep that runs concurrently with an ADD removes all of the attachment or nothing: if ADD hooks the
 // interface before step 1, step 2 lists the tap; if it does so between step 1 and step 3, step 4 finds the
-// filters; later, ADD finds its tap deleted and fails. An error does not stop the sweep.
-func Sweep(conn *netdev.Conn, match Match, removed func(*netdev.Link)) error {
+// filters; later, ADD finds its tap deleted and fails. An error does not stop the sweep. Each of steps 1, 2 and 3
+// together, and 4 may take a third of limit: what a hostile pod does to one does not prevent the others.
+func Sweep(conn *netdev.Conn, limit time.Duration, match Match, removed func(*netdev.Link)) error {
+	beginStep := func() { conn.StopWhen(TimeLimit(limit / 3)) }
+	beginStep()
 	failed := []error{releaseInterfaces(conn, match.Filter)}
+	beginStep()
 	links, err := staleLinks(conn, match)
-	failed = append(failed, deviceKind.Wrap(err))
+	failed = append(failed, listError(deviceKind, err))
 	again := false
 	for _, link := range links {
 		again = again || netconf.IsRedirect(link.Alias) // also after an error: the kernel may have deleted the tap
@@ -70,6 +76,7 @@ func Sweep(conn *netdev.Conn, match Match, removed func(*netdev.Link)) error {
 		}
 	}
 	if again {
+		beginStep()
 		failed = append(failed, releaseInterfaces(conn, match.Filter))
 	}
 	return errors.Join(failed...)
@@ -81,7 +88,33 @@ func Sweep(conn *netdev.Conn, match Match, removed func(*netdev.Link)) error {
 func staleLinks(conn *netdev.Conn, match Match) ([]*netdev.Link, error) {
 	egress, egressErr := conn.Links(egressKind, func(*netdev.Link) bool { return true })
 	taps, tapErr := conn.Links(tapKind, (*netdev.Link).IsTap)
+	if errors.Is(egressErr, netdev.ErrIncomplete) {
+		var more []*netdev.Link
+		more, egressErr = egressOf(conn, taps, egress, match)
+		egress = append(egress, more...)
+	}
 	return selectStale(taps, egress, match, tapErr == nil), errors.Join(egressErr, tapErr)
+}
+
+// egressOf looks up the egress devices of the taps that match by their names, if they are not in the incomplete
+// list known. Another one that is not in the list remains for the next GC.
+func egressOf(conn *netdev.Conn, taps, known []*netdev.Link, match Match) ([]*netdev.Link, error) {
+	var list []*netdev.Link
+	for _, tap := range taps {
+		name := netconf.EgressName(tap.Alias)
+		if !match.Tap(tap) || slices.ContainsFunc(known, func(l *netdev.Link) bool { return l.Name == name }) {
+			continue
+		}
+		device, err := conn.LinkByName(name)
+		switch {
+		case errors.Is(err, netdev.ErrNotFound):
+		case err != nil:
+			return list, err
+		case device.Kind == egressKind:
+			list = append(list, device)
+		}
+	}
+	return list, nil
 }
 
 // selectStale is pure. An egress device of a tap that is deleted is recognized by its name, whatever became of

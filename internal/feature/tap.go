@@ -21,9 +21,11 @@ var (
 	nameKind = cni.Kind{Code: cni.CodeNameTaken, Advice: "choose another name, or delete the interface, which is unchanged " +
 		"(its alias in ip link names the attachment); if an earlier plugin of the chain created it, set tapName"}
 	driverKind = deviceKind.With("load the driver: modprobe tun (without udev also: mknod /dev/net/tun c 10 200)")
-	sysctlKind = deviceKind.With("the message names a file that protects the pod from the guest: mount /proc/sys writable where the runtime runs")
-	flagsKind  = deviceKind.With("use a newer kernel, or remove multiQueue")
-	labelKind  = cni.Kind{Code: cni.CodeLabel, Advice: "selinuxContext must be a context that the policy knows and that may " +
+	sysctlKind = deviceKind.With("mount /proc/sys writable in the mount namespace of the runtime; the file in the message is " +
+		"a setting that protects the pod from the guest")
+	changedKind = deviceKind.With("mount /proc/sys, or find the process that renamed the tap or changed its MTU during ADD")
+	flagsKind   = deviceKind.With("use a newer kernel, or remove multiQueue")
+	labelKind   = cni.Kind{Code: cni.CodeLabel, Advice: "selinuxContext must be a context that the policy knows and that may " +
 		"execute the plugin and create a tap: ausearch -m AVC shows what was denied, docs/selinux.md what to allow"}
 )
 
@@ -75,16 +77,6 @@ func (a *Attachment) create() error {
 		want.MAC, err = randomMAC()
 	}
 	return deviceKind.Wrap(err)
-}
-
-// disableIPv6Sysctls runs on the calling thread: it is called before the IPAM plugin starts, which would inherit
-// the namespace if the thread could not return to its own.
-func (a *Attachment) disableIPv6Sysctls() error {
-	link, sysctls := a.Tap(), a.Want.Device(plan.Tap).IPv6Off
-	if link.IPv6 == nil || len(sysctls) == 0 {
-		return nil
-	}
-	return sysctlKind.Wrap(enter(a.Sandbox.DoInPlace, func() error { return netdev.DisableIPv6Sysctls(link, sysctls) }))
 }
 
 // createLabelled creates the device under an SELinux label, if the host has SELinux.

@@ -51,6 +51,12 @@ func aliasField(s string) string {
 	return "#" + hex.EncodeToString(sum.Sum(nil))
 }
 
+// IsAlias reports whether alias is the alias of a tap of this plugin.
+func IsAlias(alias string) bool {
+	_, _, ok := splitAlias(alias)
+	return ok
+}
+
 // splitAlias returns the network field and the attachment fields of an alias. ok is false if the alias
 // does not have the format of this plugin's aliases.
 func splitAlias(alias string) (network, attachment string, ok bool) { //nolint:nonamedreturns // distinguishes two strings

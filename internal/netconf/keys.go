@@ -108,8 +108,8 @@ func (raw *rawConfig) isolated(bridge string) (bool, error) {
 	return isolated, nil
 }
 
-// decodeRouter returns forward or acceptRA. Both are about frames of the guest that the tap passes to the pod's kernel,
-// which it does not as a port of a bridge and in redirect mode.
+// decodeRouter returns forward or acceptRA. In redirect mode and on a bridge port the pod's kernel receives no frames
+// from the tap, so both keys are rejected.
 func decodeRouter(key string, value json.RawMessage, t *Tap) (bool, error) {
 	enabled := false
 	if err := decode(key, value, &enabled, "true or false"); err != nil || !enabled {
@@ -120,13 +120,13 @@ func decodeRouter(key string, value json.RawMessage, t *Tap) (bool, error) {
 		set bool
 		why string
 	}{
-		{"bridge", t.Bridge != "", "the bridge receives the frames of the guest, and the settings of the bridge count"},
-		{"redirect", t.Redirect, "all traffic from the tap goes to the interface, and none to the pod's kernel"},
+		{"bridge", t.Bridge != "", "the bridge receives the frames of the guest, so set the sysctls of the bridge instead"},
+		{"redirect", t.Redirect, "the pod's kernel receives no frames of the guest"},
 	} {
 		if contradiction.set {
 			return false, &KeyError{
 				Key: key, Value: truncate(value), Allowed: key + " or " + contradiction.key + ", but not both",
-				Err: errors.New("with " + contradiction.key + ", " + contradiction.why),
+				Err: errors.New("has no effect together with " + contradiction.key + ": " + contradiction.why),
 			}
 		}
 	}

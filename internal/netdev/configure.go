@@ -124,7 +124,7 @@ func (s Settings) families() *nl.RtAttr {
 	if len(s.IPv4) > 0 {
 		conf := families.AddRtAttr(unix.AF_INET, nil).AddRtAttr(unix.IFLA_INET_CONF, nil)
 		for _, setting := range s.IPv4 {
-			conf.AddRtAttr(int(setting.Sysctl), nl.Uint32Attr(setting.Value))
+			conf.AddRtAttr(setting.Sysctl.number, nl.Uint32Attr(setting.Value))
 		}
 	}
 	if s.NoLinkLocal {

@@ -30,6 +30,7 @@ type Conn struct {
 	buffer   []byte       // for replies
 	stop     func() error // nil, or returns the reason why no further request is allowed
 	readEnd  time.Time    // end of the read in progress; zero if there is none
+	unread   bool         // the socket may contain the rest of a reply, or be congested
 }
 
 const (
@@ -60,7 +61,7 @@ func openSocket() (int, error) {
 	if err != nil {
 		return -1, fmt.Errorf("open route netlink socket: %w", err)
 	}
-	if err := unix.Connect(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+	if err := eintr.Retry(func() error { return unix.Connect(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}) }); err != nil {
 		return -1, errors.Join(fmt.Errorf("connect route netlink socket to the kernel: %w", err), unix.Close(fd))
 	}
 	if err := unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_EXT_ACK, 1); err != nil {
@@ -76,12 +77,17 @@ func (c *Conn) Close() { _ = unix.Close(c.fd) }
 // call it before each request and before each part of a reply. A nil stop allows all requests.
 func (c *Conn) StopWhen(stop func() error) { c.stop = stop }
 
-// reopen replaces the socket by a new one in the same network namespace. It is called after a
-// receive error: the old socket may be congested, so that the kernel silently drops the replies to
-// later requests (Linux 6.12, net/netlink/af_netlink.c, netlink_overrun), or may contain the rest
-// of a reply.
+// reopen replaces the socket by a new one in the same network namespace. A request after a reply
+// that was not read to its end needs it: the old socket may be congested, so that the kernel
+// silently drops later replies, or may have a dump in progress, so that the kernel rejects another
+// one (Linux 6.12, net/netlink/af_netlink.c, netlink_overrun, __netlink_dump_start).
 func (c *Conn) reopen() error {
-	netns, err := unix.IoctlRetInt(c.fd, unix.SIOCGSKNS) // since Linux 4.10
+	netns := -1
+	err := eintr.Retry(func() error {
+		var err error
+		netns, err = unix.IoctlRetInt(c.fd, unix.SIOCGSKNS) // since Linux 4.10
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("get the namespace of the route netlink socket: %w", err)
 	}
@@ -101,7 +107,7 @@ func (c *Conn) reopen() error {
 		return err
 	}
 	c.Close()
-	c.fd = fd
+	c.fd, c.unread = fd, false
 	return nil
 }
 
@@ -109,14 +115,16 @@ func (c *Conn) send(datagram []byte) error {
 	if err := c.stopped(); err != nil {
 		return err
 	}
+	if c.unread {
+		if err := c.reopen(); err != nil {
+			return err
+		}
+	}
 	if err := eintr.Retry(func() error { return unix.Send(c.fd, datagram, 0) }); err != nil {
 		return fmt.Errorf("send to rtnetlink: %w", err)
 	}
 	return nil
 }
-
-// errNoReply reports that the reply to a request was lost: the kernel may have processed it.
-var errNoReply = errors.New("the reply was lost")
 
 // errTruncated reports that a datagram was larger than the receive buffer, which has grown.
 var errTruncated = errors.New("the datagram exceeds the receive buffer")
@@ -149,13 +157,10 @@ func (c *Conn) receive() ([]byte, error) {
 	}
 }
 
-// ErrTimeout reports that the kernel did not return a list in time.
-var ErrTimeout = errors.New("timed out")
-
 // stopped returns an error if no further system call is allowed.
 func (c *Conn) stopped() error {
 	if !c.readEnd.IsZero() && time.Now().After(c.readEnd) {
-		return fmt.Errorf("read from rtnetlink: %w after %v", ErrTimeout, maxReadTime)
+		return fmt.Errorf("read from rtnetlink: %w after %v", errTimeout, maxReadTime)
 	}
 	if c.stop != nil {
 		return c.stop()

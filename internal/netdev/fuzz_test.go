@@ -25,9 +25,10 @@ func FuzzReply(f *testing.F) {
 	f.Add(uint16(0), message(unix.NLMSG_ERROR, unix.NLM_F_ACK_TLVS, sequence, errno(unix.EINVAL, tap...)...))
 	f.Fuzz(func(t *testing.T, msgType uint16, datagram []byte) {
 		payloads := 0
-		r := reply{sequence: sequence, msgType: msgType, visit: func(payload []byte) {
+		r := reply{sequence: sequence, msgType: msgType, visit: func(payload []byte) bool {
 			payloads++
 			parseEverything(t, payload)
+			return true
 		}}
 		if err := r.parse(datagram); err != nil && !r.done && payloads > 0 {
 			t.Errorf("parse\nwant no message of a datagram that is not well-formed\ngot  %d, %v", payloads, err)

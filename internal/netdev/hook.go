@@ -137,26 +137,51 @@ func newFilter(index int, f Filter) *nl.NetlinkRequest {
 }
 
 // Filters returns the filters for which keep returns true, at both hooks of a device that has qdisc
-// clsact. keep may be called more than once for a filter. After an error Filters returns a part of the list.
+// clsact, among those of the priority that [Conn.Hook] uses: the kernel does not list the others,
+// which may be many and large. keep may be called more than once for a filter. After an error Filters
+// returns a part of the list.
 func (c *Conn) Filters(index int, keep func(Filter) bool) ([]Filter, error) {
 	var list []Filter
 	for _, hook := range []Hook{IngressHook, EgressHook} {
 		first := len(list)
-		err := c.readTc(unix.RTM_GETTFILTER, unix.RTM_NEWTFILTER, &nl.TcMsg{Ifindex: int32(index), Parent: uint32(hook)},
-			func() { list = list[:first] },
-			func(msg tcMessage) {
-				if msg.options == nil {
-					return // a classifier instance (tcf_proto), which contains filters
-				}
-				if f := parseFilter(hook, msg); keep(f) {
-					list = append(list, f)
-				}
-			})
+		header := &nl.TcMsg{Ifindex: int32(index), Parent: uint32(hook), Info: lastPriority<<16 | protocolAll}
+		err := c.readFilters(header, func() { list = list[:first] }, func(f Filter) bool {
+			if keep(f) {
+				list = append(list, f)
+			}
+			return true
+		})
 		if err != nil {
 			return list, fmt.Errorf("list filters of device %d: %w", index, err)
 		}
 	}
 	return list, nil
+}
+
+// HasFilter reports whether match returns true for a filter of any priority at one of the hooks.
+func (c *Conn) HasFilter(index int, match func(Filter) bool) (bool, error) {
+	found := false
+	for _, hook := range []Hook{IngressHook, EgressHook} {
+		header := &nl.TcMsg{Ifindex: int32(index), Parent: uint32(hook)}
+		err := c.readFilters(header, func() { found = false }, func(f Filter) bool {
+			found = match(f)
+			return !found
+		})
+		if err != nil || found {
+			return found, err
+		}
+	}
+	return false, nil
+}
+
+// readFilters calls visit for each filter that header selects, until visit returns false.
+func (c *Conn) readFilters(header *nl.TcMsg, begin func(), visit func(Filter) bool) error {
+	return c.readTc(unix.RTM_GETTFILTER, unix.RTM_NEWTFILTER, header, begin, func(msg tcMessage) bool {
+		if msg.options == nil {
+			return true // a classifier instance (tcf_proto), which contains filters
+		}
+		return visit(parseFilter(Hook(header.Parent), msg))
+	})
 }
 
 func parseFilter(hook Hook, msg tcMessage) Filter {
@@ -204,11 +229,12 @@ func (q Qdisc) IsLimit() bool { return q.IsRoot() && q.Kind == "tbf" && q.handle
 // omits some default qdiscs. After an error Qdiscs returns a part of the list.
 func (c *Conn) Qdiscs(keep func(Qdisc) bool) ([]Qdisc, error) {
 	var list []Qdisc
-	err := c.readTc(unix.RTM_GETQDISC, unix.RTM_NEWQDISC, &nl.TcMsg{}, func() { list = nil }, func(msg tcMessage) {
+	err := c.readTc(unix.RTM_GETQDISC, unix.RTM_NEWQDISC, &nl.TcMsg{}, func() { list = nil }, func(msg tcMessage) bool {
 		q := Qdisc{Device: int(msg.header.Ifindex), Kind: msg.kind, parent: msg.header.Parent, handle: msg.header.Handle}
 		if keep(q) {
 			list = append(list, q)
 		}
+		return true
 	})
 	if err != nil {
 		return list, fmt.Errorf("list qdiscs: %w", err)

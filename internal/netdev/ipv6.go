@@ -5,8 +5,6 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
-
-	"tap/internal/eintr"
 )
 
 // IPv6Sysctl is a setting of net.ipv6.conf.DEVICE, described in the kernel's
@@ -18,9 +16,12 @@ type IPv6Sysctl struct {
 
 // Settings that decide what a peer on the link can make the namespace do.
 var (
-	IPv6AcceptRA        = IPv6Sysctl{"accept_ra", 3}
-	IPv6AcceptRedirects = IPv6Sysctl{"accept_redirects", 4}
-	IPv6Autoconf        = IPv6Sysctl{"autoconf", 5}
+	IPv6AcceptRA          = IPv6Sysctl{"accept_ra", 3}
+	IPv6AcceptRedirects   = IPv6Sysctl{"accept_redirects", 4}
+	IPv6Autoconf          = IPv6Sysctl{"autoconf", 5}
+	IPv6ProxyNDP          = IPv6Sysctl{"proxy_ndp", 22}
+	IPv6AcceptSourceRoute = IPv6Sysctl{"accept_source_route", 24}
+	IPv6ForceForwarding   = IPv6Sysctl{"force_forwarding", 59} // since Linux 6.17
 )
 
 // IPv6 holds the values of the sysctls of a device, by their numbers.
@@ -35,18 +36,18 @@ func parseIPv6(families []byte) *IPv6 {
 	return &IPv6{values: append([]byte(nil), values...)}
 }
 
-// value returns the value of a sysctl.
+// value returns the value of a sysctl; 0 if the kernel does not have the sysctl.
 func (v *IPv6) value(s IPv6Sysctl) int32 {
 	const size = 4
 	if end := (s.number + 1) * size; end <= len(v.values) {
 		return int32(u32(v.values[s.number*size:]))
 	}
-	return -1 // unknown
+	return 0
 }
 
 // DisableIPv6Sysctls sets sysctls of a device to 0, in the network namespace of the calling thread.
 // It does nothing if the device has no IPv6, and does not write a value that is already 0, because
-// /proc/sys may be read-only. Netlink can only read these settings.
+// that takes time and /proc/sys may be read-only. Netlink can only read these settings.
 func DisableIPv6Sysctls(link *Link, sysctls []IPv6Sysctl) error {
 	if link.IPv6 == nil {
 		return nil
@@ -55,7 +56,7 @@ func DisableIPv6Sysctls(link *Link, sysctls []IPv6Sysctl) error {
 		if link.IPv6.value(s) == 0 {
 			continue
 		}
-		path := "/proc/sys/net/ipv6/conf/" + link.Name + "/" + s.Name
+		path := ipv6Path(link.Name, s.Name)
 		if err := writeFile(path, "0"); err != nil {
 			return fmt.Errorf("write 0 to %s: %w", path, err)
 		}
@@ -63,21 +64,11 @@ func DisableIPv6Sysctls(link *Link, sysctls []IPv6Sysctl) error {
 	return nil
 }
 
-// writeFile writes text to a file that exists. Unlike os.WriteFile it does not set up the poller,
-// which costs six system calls.
+// writeFile writes text to a file that exists.
 func writeFile(path, text string) error {
-	fd := -1
-	err := eintr.Retry(func() error {
-		var err error
-		fd, err = unix.Open(path, unix.O_WRONLY|unix.O_CLOEXEC, 0)
-		return err
-	})
+	fd, err := open(path, unix.O_WRONLY)
 	if err != nil {
 		return err
 	}
-	err = eintr.Retry(func() error {
-		_, err := unix.Write(fd, []byte(text))
-		return err
-	})
-	return errors.Join(err, unix.Close(fd))
+	return errors.Join(write(fd, text), unix.Close(fd))
 }

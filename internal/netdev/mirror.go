@@ -28,7 +28,10 @@ func (c *Conn) MirrorIngress(index, to int) error {
 	}
 	req := nl.NewNetlinkRequest(unix.RTM_NEWTFILTER, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK)
 	const firstPriority = 1 << 16
-	req.AddData(&nl.TcMsg{Ifindex: int32(index), Parent: ingressHandle, Info: firstPriority | protocolAll})
+	// The handle is the one that the kernel chooses for the first filter. With it, a second request
+	// after a lost acknowledgement does not add a second filter.
+	const firstHandle = 0x80000800
+	req.AddData(&nl.TcMsg{Ifindex: int32(index), Parent: ingressHandle, Handle: firstHandle, Info: firstPriority | protocolAll})
 	req.AddData(nl.NewRtAttr(nl.TCA_KIND, nl.ZeroTerminated("u32")))
 	req.AddData(mirrorAllTo(to))
 	if err := c.change(req, unix.EEXIST); err != nil {
@@ -77,18 +80,19 @@ const (
 // IngressMirrorOf returns the index of the device to which [Conn.MirrorIngress] redirects the
 // ingress traffic of a device, or 0 if the device has no such filter.
 func (c *Conn) IngressMirrorOf(index int) (int, error) {
-	target, decided := 0, false
+	target := 0
 	err := c.readTc(unix.RTM_GETTFILTER, unix.RTM_NEWTFILTER, &nl.TcMsg{Ifindex: int32(index), Parent: ingressHandle},
-		func() { target, decided = 0, false },
-		func(msg tcMessage) {
-			if decided || msg.options == nil || msg.kind == "u32" && attribute(msg.options, nl.TCA_U32_DIVISOR) != nil {
-				return // a classifier instance (tcf_proto) or a hash table of u32, not a filter
+		func() { target = 0 },
+		func(msg tcMessage) bool {
+			if msg.options == nil || msg.kind == "u32" && attribute(msg.options, nl.TCA_U32_DIVISOR) != nil {
+				return true // a classifier instance (tcf_proto) or a hash table of u32, not a filter
 			}
-			decided = true // by the first filter: if it takes every frame, later filters see none
+			// The first filter decides: if it takes every frame, later filters see none.
 			if msg.kind == "u32" && uint16(msg.header.Info) == protocolAll &&
 				bytes.Equal(attribute(msg.options, nl.TCA_U32_SEL), matchAllU32()) {
 				target = mirredTarget(msg.options)
 			}
+			return false
 		})
 	if err != nil {
 		return 0, fmt.Errorf("list filters of device %d: %w", index, err)

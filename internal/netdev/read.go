@@ -18,10 +18,11 @@ func (c *Conn) Addresses(index int, visit func(net.IPNet)) error {
 	header := nl.NewIfAddrmsg(unix.AF_UNSPEC)
 	header.Index = uint32(index)
 	req.AddData(header)
-	err := c.read(req, unix.RTM_NEWADDR, nothing, func(msg []byte) {
+	err := c.read(req, unix.RTM_NEWADDR, nothing, func(msg []byte) bool {
 		if addr, device := parseAddress(msg); device == index {
 			visit(addr)
 		}
+		return true
 	})
 	if err != nil {
 		return fmt.Errorf("list addresses of device %d: %w", index, err)
@@ -72,16 +73,16 @@ type RouteEntry struct {
 func (c *Conn) Routes(visit func(RouteEntry)) error {
 	req := nl.NewNetlinkRequest(unix.RTM_GETROUTE, unix.NLM_F_DUMP)
 	req.AddData(&nl.RtMsg{}) // all families
-	err := c.read(req, unix.RTM_NEWROUTE, nothing, func(msg []byte) {
+	err := c.read(req, unix.RTM_NEWROUTE, nothing, func(msg []byte) bool {
 		if len(msg) < unix.SizeofRtMsg {
-			return
+			return true
 		}
 		header := nl.DeserializeRtMsg(msg)
-		if header.Type != unix.RTN_UNICAST || header.Flags&unix.RTM_F_CLONED != 0 ||
-			header.Family != unix.AF_INET && header.Family != unix.AF_INET6 {
-			return
+		if header.Type == unix.RTN_UNICAST && header.Flags&unix.RTM_F_CLONED == 0 &&
+			(header.Family == unix.AF_INET || header.Family == unix.AF_INET6) {
+			visit(parseRoute(header, msg[unix.SizeofRtMsg:]))
 		}
-		visit(parseRoute(header, msg[unix.SizeofRtMsg:]))
+		return true
 	})
 	if err != nil {
 		return fmt.Errorf("list routes: %w", err)

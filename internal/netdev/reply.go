@@ -10,11 +10,12 @@ import (
 
 // reply is the state of a reply, which may span several datagrams.
 type reply struct {
-	sequence    uint32               // sequence number of the request
-	msgType     uint16               // type of the requested messages
-	visit       func(payload []byte) // called for each of them; nil if msgType is 0
+	sequence    uint32  // sequence number of the request
+	msgType     uint16  // type of the requested messages
+	visit       visitor // called for each of them; nil if msgType is 0
+	enough      bool    // visit needs no further message
 	interrupted bool
-	done        bool
+	done        bool // the reply was read to its end
 }
 
 // parse parses the messages of one datagram. It returns the error that the kernel reported.
@@ -33,7 +34,9 @@ func (r *reply) parse(datagram []byte) error {
 			r.done = true
 			return ackError(m)
 		case r.msgType:
-			r.visit(m.Data)
+			if r.enough = !r.visit(m.Data); r.enough {
+				return nil
+			}
 		}
 		r.done = m.Header.Flags&unix.NLM_F_MULTI == 0
 	}

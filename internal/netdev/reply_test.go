@@ -84,7 +84,7 @@ func TestReplyParse(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var got []string
-			r := reply{sequence: 7, msgType: 16, visit: func(payload []byte) { got = append(got, string(payload)) }}
+			r := reply{sequence: 7, msgType: 16, visit: func(payload []byte) bool { got = append(got, string(payload)); return true }}
 			var err error
 			for _, datagram := range tt.datagrams {
 				err = errors.Join(err, r.parse(datagram))

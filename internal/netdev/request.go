@@ -16,36 +16,48 @@ const (
 	maxReadTime     = 10 * time.Second // for all attempts
 )
 
-// errDumpInterrupted reports that the dumped objects changed during the dump, so that the
-// list may be inconsistent.
-var errDumpInterrupted = errors.New("list changed during the dump (NLM_F_DUMP_INTR)")
+// ErrIncomplete reports that the kernel's reply is not complete. Another attempt may succeed.
+var ErrIncomplete = errors.New("incomplete reply")
+
+// incompleteError is a reason for ErrIncomplete.
+type incompleteError string
+
+func (e incompleteError) Error() string      { return string(e) }
+func (incompleteError) Is(target error) bool { return target == ErrIncomplete }
+
+const (
+	// errDumpInterrupted: the dumped objects changed during the dump, so that the list may be inconsistent.
+	errDumpInterrupted incompleteError = "list changed during the dump (NLM_F_DUMP_INTR)"
+	// errNoReply: the reply to a request was lost. The kernel may have processed the request.
+	errNoReply incompleteError = "the reply was lost"
+	// errTimeout: the kernel did not return a list in time.
+	errTimeout incompleteError = "timed out"
+)
+
+// visitor judges the payload of a message, which is valid until the visitor returns. It reports
+// whether it needs further messages.
+type visitor func(payload []byte) bool
 
 // read sends a request that changes nothing, and calls visit for the payload of each message of
-// type msgType in the reply. The payload is valid until visit returns. If the reply was
-// interrupted, lost or larger than the buffer, read repeats the request: it calls begin before each
-// attempt. After an error, visit has been called for a part of the objects.
-func (c *Conn) read(req *nl.NetlinkRequest, msgType uint16, begin func(), visit func(payload []byte)) error {
+// type msgType in the reply, until visit returns false. If the reply was interrupted, lost or larger
+// than the buffer, read repeats the request: it calls begin before each attempt. After an error,
+// visit has been called for a part of the objects.
+func (c *Conn) read(req *nl.NetlinkRequest, msgType uint16, begin func(), visit visitor) error {
 	c.readEnd = time.Now().Add(maxReadTime)
 	defer func() { c.readEnd = time.Time{} }()
-	return retry(c.reopen, func() error {
+	return retry(func() error {
 		begin()
 		return c.exchange(req, msgType, visit)
 	})
 }
 
-// retry calls attempt until it succeeds or returns an error that an attempt on a new socket would
-// return again. It calls reopen after an attempt that may have left a part of the reply in the socket.
-func retry(reopen, attempt func() error) error {
+// retry calls attempt until it succeeds or returns an error that another attempt would return again.
+func retry(attempt func() error) error {
 	for n := 1; ; n++ {
 		err := attempt()
-		lost := errors.Is(err, errNoReply) || errors.Is(err, errTruncated)
-		if !lost && !errors.Is(err, errDumpInterrupted) || n == maxReadAttempts {
+		again := errors.Is(err, errNoReply) || errors.Is(err, errTruncated) || errors.Is(err, errDumpInterrupted)
+		if !again || n == maxReadAttempts {
 			return err
-		}
-		if lost {
-			if reopenErr := reopen(); reopenErr != nil {
-				return errors.Join(err, reopenErr)
-			}
 		}
 	}
 }
@@ -54,10 +66,11 @@ func retry(reopen, attempt func() error) error {
 // values. After an error it returns a part of the list.
 func collect[T any](c *Conn, req *nl.NetlinkRequest, msgType uint16, parse func(payload []byte) *T) ([]*T, error) {
 	var list []*T
-	err := c.read(req, msgType, func() { list = nil }, func(payload []byte) {
+	err := c.read(req, msgType, func() { list = nil }, func(payload []byte) bool {
 		if entry := parse(payload); entry != nil {
 			list = append(list, entry)
 		}
+		return true
 	})
 	return list, err
 }
@@ -70,9 +83,6 @@ func (c *Conn) change(req *nl.NetlinkRequest, carriedOut ...error) error {
 	err := c.exchange(req, 0, nil)
 	if !errors.Is(err, errNoReply) {
 		return err
-	}
-	if reopenErr := c.reopen(); reopenErr != nil {
-		return errors.Join(err, reopenErr)
 	}
 	err = c.exchange(req, 0, nil)
 	if slices.ContainsFunc(carriedOut, func(e error) bool { return errors.Is(err, e) }) {
@@ -101,14 +111,14 @@ func (c *Conn) changeAll(reqs []*nl.NetlinkRequest) []error {
 			continue
 		}
 		if errs[i] = c.receiveReply(first+uint32(i), 0, nil); errors.Is(errs[i], errNoReply) {
-			err = errors.Join(errs[i], c.reopen())
+			err = errs[i]
 		}
 	}
 	return errs
 }
 
 // exchange sends a request once and reads the reply.
-func (c *Conn) exchange(req *nl.NetlinkRequest, msgType uint16, visit func(payload []byte)) error {
+func (c *Conn) exchange(req *nl.NetlinkRequest, msgType uint16, visit visitor) error {
 	c.sequence++
 	req.Seq = c.sequence
 	if err := c.send(req.Serialize()); err != nil {
@@ -118,10 +128,12 @@ func (c *Conn) exchange(req *nl.NetlinkRequest, msgType uint16, visit func(paylo
 }
 
 // receiveReply reads the reply to the request with the given sequence number. It calls visit for
-// each message of type msgType.
-func (c *Conn) receiveReply(sequence uint32, msgType uint16, visit func(payload []byte)) error {
+// each message of type msgType. If it does not read the whole reply, the next request needs a new
+// socket.
+func (c *Conn) receiveReply(sequence uint32, msgType uint16, visit visitor) error {
 	r := reply{sequence: sequence, msgType: msgType, visit: visit}
-	for !r.done {
+	defer func() { c.unread = c.unread || !r.done }()
+	for !r.done && !r.enough {
 		datagram, err := c.receive()
 		if err != nil {
 			return err

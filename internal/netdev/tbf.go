@@ -101,10 +101,11 @@ func (c *Conn) TBF(index int) (*Bucket, error) {
 	var parseErr error
 	err := c.readTc(unix.RTM_GETQDISC, unix.RTM_NEWQDISC, &nl.TcMsg{Ifindex: int32(index)},
 		func() { bucket, parseErr = nil, nil },
-		func(msg tcMessage) {
+		func(msg tcMessage) bool {
 			if msg.header.Ifindex == int32(index) && msg.header.Parent == rootParent && msg.kind == "tbf" {
 				bucket, parseErr = parseBucket(msg.options)
 			}
+			return true
 		})
 	if err != nil {
 		return nil, fmt.Errorf("list qdiscs of device %d: %w", index, err)

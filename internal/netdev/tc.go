@@ -46,15 +46,15 @@ type tcMessage struct {
 
 // readTc reads qdiscs or filters with c.read. When it reads qdiscs, the kernel ignores the device
 // in header and lists the qdiscs of all devices.
-func (c *Conn) readTc(request int, msgType uint16, header *nl.TcMsg, begin func(), visit func(tcMessage)) error {
+func (c *Conn) readTc(request int, msgType uint16, header *nl.TcMsg, begin func(), visit func(tcMessage) bool) error {
 	req := nl.NewNetlinkRequest(request, unix.NLM_F_DUMP)
 	req.AddData(header)
-	return c.read(req, msgType, begin, func(payload []byte) {
+	return c.read(req, msgType, begin, func(payload []byte) bool {
 		if len(payload) < nl.SizeofTcMsg {
-			return
+			return true
 		}
 		attrs := payload[nl.SizeofTcMsg:]
-		visit(tcMessage{
+		return visit(tcMessage{
 			header: nl.DeserializeTcMsg(payload), kind: str(attribute(attrs, nl.TCA_KIND)), options: attribute(attrs, nl.TCA_OPTIONS),
 		})
 	})

@@ -88,10 +88,11 @@ func (c *Conn) PortVLANs(port int) ([]VLANRange, error) {
 	req.AddData(nl.NewIfInfomsg(unix.AF_BRIDGE))
 	req.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(nl.RTEXT_FILTER_BRVLAN_COMPRESSED)))
 	var list []VLANRange
-	err := c.read(req, unix.RTM_NEWLINK, func() { list = nil }, func(msg []byte) {
+	err := c.read(req, unix.RTM_NEWLINK, func() { list = nil }, func(msg []byte) bool {
 		if len(msg) >= unix.SizeofIfInfomsg && nl.DeserializeIfInfomsg(msg).Index == int32(port) {
 			list = append(list, parseVLANs(attribute(msg[unix.SizeofIfInfomsg:], unix.IFLA_AF_SPEC))...)
 		}
+		return true
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list VLANs of bridge ports: %w", err)

@@ -48,6 +48,7 @@ type walk struct {
 	done    chan struct{}          // closed at the end
 	failed  []error                // valid when done is closed
 	current atomic.Pointer[string] // path of the directory
+	mounts  mounts
 }
 
 func newWalk() *walk {
@@ -88,8 +89,13 @@ func (w *walk) run(dirs []Directory) {
 }
 
 func (w *walk) readDirectory(dir Directory) error {
+	if dir.Untrusted {
+		if err := w.mounts.check(dir.Path); err != nil {
+			return err
+		}
+	}
 	fd, err := openDirectory(dir)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) { // only of this call: the list of mounts must exist
 		return nil
 	}
 	if err != nil {

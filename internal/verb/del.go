@@ -54,12 +54,12 @@ func sweepNamespace(conf *netconf.Config) error {
 	if err := feature.RejectOwnNetns(conf, sandbox); err != nil {
 		return err
 	}
-	conn, err := feature.DialIn(sandbox, feature.DelLimit)
+	conn, err := feature.DialIn(sandbox)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	if err := feature.Sweep(conn, feature.MatchAttachment(conf), nil); err != nil {
+	if err := feature.Sweep(conn, feature.DelLimit, feature.MatchAttachment(conf), nil); err != nil {
 		return fmt.Errorf("namespace %s: %w", sandbox.Path(), err)
 	}
 	return nil

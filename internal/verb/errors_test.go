@@ -26,7 +26,7 @@ func TestVerbErrorCodes(t *testing.T) {
 		advice string
 	}{
 		{"directory of namespaces", dirKind.Wrap(cause), 5,
-			"GC looks for namespaces in /run/netns, /var/run/netns and the directories of netnsDirs, which must be on a local file system and must not lead through symbolic links"},
+			"write the real path of the directory into netnsDirs (readlink -f DIR), or remove a directory that is not on a local file system"},
 		{"differences", report("net1", []plan.Difference{{What: "up", Expected: "true", Found: "false"}}), 104,
 			"delete the attachment and add it again, or find out what changed it"},
 		{"differences, and an error of the IPAM plugin", errors.Join(report("net1", []plan.Difference{{What: "up"}}), &ipam.Error{Plugin: "fake", Verb: "CHECK", Err: cause}), 104,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/containernetworking/cni/pkg/types"
@@ -18,14 +19,22 @@ import (
 // directoryPatience is how long GC waits for directories in all.
 const directoryPatience = 10 * time.Second
 
-var dirKind = cni.Kind{Code: types.ErrIOFailure, Advice: "GC looks for namespaces in /run/netns, /var/run/netns and the " +
-	"directories of netnsDirs, which must be on a local file system and must not lead through symbolic links"}
+var dirKind = cni.Kind{Code: types.ErrIOFailure, Advice: "write the real path of the directory into netnsDirs (readlink -f DIR), " +
+	"or remove a directory that is not on a local file system"}
 
-// directories returns where runtimes and ip-netns(8) bind namespaces, and the directories of netnsDirs.
+// defaultDirs are the directories in which runtimes and ip-netns(8) bind namespaces.
+var defaultDirs = []string{"/run/netns", "/var/run/netns"}
+
+// directories returns the default directories and those of netnsDirs.
 func directories(netnsDirs []string) []netns.Directory {
-	dirs := []netns.Directory{{Path: "/run/netns"}, {Path: "/var/run/netns"}}
+	var dirs []netns.Directory
+	for _, dir := range defaultDirs {
+		dirs = append(dirs, netns.Directory{Path: dir})
+	}
 	for _, dir := range netnsDirs {
-		dirs = append(dirs, netns.Directory{Path: dir, Untrusted: true})
+		if !slices.Contains(defaultDirs, dir) {
+			dirs = append(dirs, netns.Directory{Path: dir, Untrusted: true})
+		}
 	}
 	return dirs
 }
@@ -62,12 +71,12 @@ func collectNamespace(sandbox *netns.Sandbox, stale feature.Match) error {
 	if err != nil || own {
 		return err
 	}
-	conn, err := feature.DialIn(sandbox, feature.GCLimit)
+	conn, err := feature.DialIn(sandbox)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	err = feature.Sweep(conn, stale, func(link *netdev.Link) {
+	err = feature.Sweep(conn, feature.GCLimit, stale, func(link *netdev.Link) {
 		cni.Notice("GC removed %q from %s (alias %q)", link.Name, sandbox.Path(), link.Alias)
 	})
 	if err != nil {

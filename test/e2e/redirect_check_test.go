@@ -55,10 +55,10 @@ func TestRedirectCheckFindsAnotherProgram(t *testing.T) {
 		device, side string
 		hook         harness.Hook
 	}{
-		"interface: received": {"eth0", "ingress", harness.Hook{Name: ofInterface}},
-		"interface: sent":     {"eth0", "egress", harness.Hook{Name: ofInterface, Sent: true}},
-		"tap: received":       {"tap-eth0", "ingress", harness.Hook{Name: ofTap}},
-		"tap: sent":           {"tap-eth0", "egress", harness.Hook{Name: ofTap, Sent: true}},
+		"interface: received": {"eth0", "ingress", harness.Hook{Priority: ownPriority, Name: ofInterface}},
+		"interface: sent":     {"eth0", "egress", harness.Hook{Priority: ownPriority, Name: ofInterface, Sent: true}},
+		"tap: received":       {"tap-eth0", "ingress", harness.Hook{Priority: ownPriority, Name: ofTap}},
+		"tap: sent":           {"tap-eth0", "egress", harness.Hook{Priority: ownPriority, Name: ofTap, Sent: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

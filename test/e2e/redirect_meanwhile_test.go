@@ -83,6 +83,24 @@ func TestRedirectAddedWhileDelLooks(t *testing.T) {
 	h.wantAsBefore()
 }
 
+// An ADD with a limit that comes in between the looks of DEL or GC at the qdiscs and at the filters: the limit goes as well.
+func TestRedirectLimitedWhileASweepLooks(t *testing.T) {
+	for _, verb := range []string{"DEL", "GC"} {
+		t.Run(verb, func(t *testing.T) {
+			gc := newGCHost(t)
+			h := newTakeoverOn(t, gc.Host)
+			h.sh("tc qdisc add dev eth0 clsact")
+			before := h.Snapshot()
+			cmd := h.Command(verb, "eth0", gc.conf(m{"redirect": true}, known()))
+			h.heldAt(cmd, func() { h.add(m{"name": gc.network}, both()).WantOK() },
+				func(p *harness.Point) bool {
+					return p.Number == unix.SYS_SENDTO && p.NetlinkType() == unix.RTM_GETTFILTER
+				}).WantOK()
+			h.WantSame(before)
+		})
+	}
+}
+
 // An ADD that goes on after its runtime gave it up takes the interface over after DEL or GC
 // has looked at that, and before its tap goes.
 func TestRedirectTakenOverWhileTheTapIsDeleted(t *testing.T) {
@@ -97,7 +115,7 @@ func TestRedirectTakenOverWhileTheTapIsDeleted(t *testing.T) {
 					t.Errorf("the tap goes before the filter that leads to it: %s", after)
 				}
 				h.sh("tc qdisc add dev eth0 clsact")
-				h.Must(h.Reject(h.Pod, "eth0", harness.Hook{Name: "tap/" + gc.network + "/container1/eth0/:interface+clsact"}, foreign))
+				h.Must(h.Reject(h.Pod, "eth0", harness.Hook{Priority: ownPriority, Name: "tap/" + gc.network + "/container1/eth0/:interface+clsact"}, foreign))
 			}, func(p *harness.Point) bool { return p.Number == unix.SYS_SENDTO && p.NetlinkType() == unix.RTM_DELLINK }).WantOK()
 			h.wantAsBefore()
 		})

@@ -30,6 +30,9 @@ func theirConf(t *testing.T, addresses ...m) string {
 	return conf(t, handedIn("0.4.0", addresses...), m{"type": "tc-redirect-tap"})
 }
 
+// ownPriority is the priority of the filters of redirect mode.
+const ownPriority = 65535
+
 // foreign is an ethertype that somebody else's programs drop.
 const foreign = 0x88b6 // IEEE 802, local experiments
 

@@ -25,9 +25,11 @@ type call struct {
 var calls = map[uint64]call{
 	unix.SYS_READ:              {"read", []syscall.Errno{unix.EINTR, unix.EIO}},
 	unix.SYS_PREAD64:           {"pread64", []syscall.Errno{unix.EINTR, unix.EIO}},
+	unix.SYS_PWRITE64:          {"pwrite64", []syscall.Errno{unix.EINTR, unix.EIO, unix.EPERM}},
 	unix.SYS_WRITE:             {"write", []syscall.Errno{unix.EINTR, unix.EIO, unix.EPIPE, unix.ENOSPC}},
 	unix.SYS_CLOSE:             {"close", []syscall.Errno{unix.EINTR, unix.EIO}},
 	unix.SYS_OPENAT:            {"openat", []syscall.Errno{unix.EINTR, unix.EMFILE, unix.EACCES, unix.ENOENT, unix.ENOMEM}},
+	unix.SYS_OPENAT2:           {"openat2", []syscall.Errno{unix.EINTR, unix.EMFILE, unix.EACCES, unix.ENOENT, unix.ENOSYS}},
 	unix.SYS_FSTAT:             {"fstat", []syscall.Errno{unix.ENOMEM, unix.EIO}},
 	unix.SYS_NEWFSTATAT:        {"newfstatat", []syscall.Errno{unix.EINTR, unix.ENOENT, unix.EACCES, unix.ENOMEM}},
 	unix.SYS_STATX:             {"statx", []syscall.Errno{unix.EINTR, unix.EACCES, unix.ENOMEM}}, // of an open file

@@ -133,7 +133,7 @@ func (s *scene) afterSuccess(tr harness.Traced) string {
 // toldGone says whether the fault was that the namespace is not there, or the folder
 // in which it is bound: DEL and GC have to believe it.
 func (s *scene) toldGone(p *harness.Point, f fault) bool {
-	if f.Errno != unix.ENOENT || p.Number != unix.SYS_OPENAT || f.Children {
+	if f.Errno != unix.ENOENT || p.Number != unix.SYS_OPENAT && p.Number != unix.SYS_OPENAT2 || f.Children {
 		return false
 	}
 	path, _, _ := strings.Cut(string(p.Data[:]), "\x00")
