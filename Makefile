@@ -37,6 +37,7 @@ GOINSTALL = env GOBIN="$(CURDIR)/$(1)" GOFLAGS= go install -trimpath
 NEEDS_demo := ip:iproute2 tc:iproute2 ping:iputils-ping unshare:util-linux
 NEEDS_test := $(NEEDS_demo) strace:strace gcc:gcc /usr/include/stdlib.h:libc6-dev iperf3:iperf3
 NEEDS_faults := $(NEEDS_test)
+NEEDS_hostile := $(NEEDS_test)
 NEEDS_load := $(NEEDS_test)
 NEEDS_user-test := $(NEEDS_test) newuidmap:uidmap useradd:passwd
 NEEDS_dist-test := $(NEEDS_demo) rpm:rpm qemu-s390x:qemu-user strace:strace
@@ -45,7 +46,7 @@ NEEDS_vm-test := $(NEEDS_demo) $(NEEDS_qemu) strace:strace /bin/busybox:busybox-
 NEEDS_runtime-test := $(NEEDS_demo) $(NEEDS_qemu) podman:podman runc:runc containerd:containerd /bin/busybox:busybox-static \
 	findmnt:util-linux pgrep:procps dpdk-testpmd:dpdk-dev mausezahn:netsniff-ng
 NEEDS_bench := ip:iproute2 tc:iproute2 strace:strace
-NEEDED_BY := demo test faults load user-test dist-test vm-test runtime-test bench
+NEEDED_BY := demo test faults hostile load user-test dist-test vm-test runtime-test bench
 NEED = @test/deps.sh need $@ $(NEEDS_$@)
 
 # Runs `go test` with more arguments, and prints at the end the names of the tests that failed, or that all passed. The argument
@@ -54,7 +55,7 @@ SUM = exec "$(CURDIR)/bin/gotestsum" --hide-summary=output,skipped --format $(1)
 	--post-run-command "'$(CURDIR)/test/skipped.sh'" --raw-command --
 GOTEST = $(SUM) $(TIED) -c 'exec go test -json "$$@"' go
 
-.PHONY: build deps check lint vulnerabilities test user-test interrupt-test faults vm-test runtime-test runtimes load nightly demo bench \
+.PHONY: build deps check lint vulnerabilities test user-test interrupt-test faults hostile vm-test runtime-test runtimes load nightly demo bench \
 	bench-redirect dist dist-test tools neighbours clean help
 
 build: ## bin/tap, static (the default)
@@ -118,6 +119,15 @@ faults: ## as root: system calls that fail, and kills: docs/reliability.md
 	@exec $(MAKE) --no-print-directory build neighbours bin/gotestsum
 	@cd test/faults && export FAULTS='$(or $(FAULTS),quick)' && $(call GOTEST,$(if $(FAULT),standard-verbose,standard-quiet)) -count=1 -timeout 60m -parallel 6 $(if $(FAULT),-v)
 
+# make test runs these attacks as well, and shows only those that succeed. HOSTILE=all makes them larger, and takes 2 GB of memory.
+HOSTILE ?= quick
+
+hostile: ## as root: attacks of pods and guests, each with its bound and its figure: docs/threat-model.md
+	@test/root.sh $@
+	$(NEED)
+	@exec $(MAKE) --no-print-directory build tools bin/gotestsum
+	@cd test && export HOSTILE='$(or $(HOSTILE),quick)' && $(call GOTEST,standard-verbose) -count=1 -v -timeout 60m ./hostile $(if $(HOSTILE_RUN),-run '$(HOSTILE_RUN)')
+
 vm-test: ## as root: virtual machines, from Debian's packages, under software emulation
 	@test/root.sh $@
 	$(NEED)
@@ -143,6 +153,7 @@ load: ## as root: many attachments at a time, killed at random; verbs that race
 
 nightly: ## as root: what takes too long for each commit; two hours
 	exec $(MAKE) --no-print-directory faults FAULTS=all
+	exec $(MAKE) --no-print-directory hostile HOSTILE=all
 	exec $(MAKE) --no-print-directory load LOAD='-for 30m'
 	exec $(MAKE) --no-print-directory interrupt-test INTERRUPT=all
 	exec env SUBIDS=none $(MAKE) --no-print-directory user-test

@@ -48,18 +48,7 @@ func demands(t *testing.T) []demand {
 
 // Every row of docs/specification.md names tests that exist, or says why it cannot.
 func TestSpecificationNamesItsTests(t *testing.T) {
-	exists := map[string]bool{}
-	for _, folder := range []string{"../../internal/*", "../e2e", "../docs", "../schema"} {
-		files, err := filepath.Glob(folder + "/*_test.go")
-		if err != nil || len(files) == 0 {
-			t.Fatalf("no tests in %s: %v", folder, err)
-		}
-		for _, file := range files {
-			for _, f := range testFunc.FindAllStringSubmatch(harness.ReadFile(t, file), -1) {
-				exists[f[1]] = true
-			}
-		}
-	}
+	exists := existingTests(t, "../../internal/*", "../e2e", "../docs", "../schema")
 	for _, d := range demands(t) {
 		if len(d.tests) == 0 && !strings.HasPrefix(d.last, "none: ") {
 			t.Errorf("%s names no test, and not why: %q", d.id, d.last)
@@ -70,6 +59,24 @@ func TestSpecificationNamesItsTests(t *testing.T) {
 			}
 		}
 	}
+}
+
+// existingTests returns the names of the tests in directories, which may be patterns.
+func existingTests(t *testing.T, dirs ...string) map[string]bool {
+	t.Helper()
+	exists := map[string]bool{}
+	for _, dir := range dirs {
+		files, err := filepath.Glob(dir + "/*_test.go")
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no tests in %s: %v", dir, err)
+		}
+		for _, file := range files {
+			for _, f := range testFunc.FindAllStringSubmatch(harness.ReadFile(t, file), -1) {
+				exists[f[1]] = true
+			}
+		}
+	}
+	return exists
 }
 
 // The tests of these demands alone, TestSpec…, and their rows name each other.

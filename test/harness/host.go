@@ -4,9 +4,7 @@
 package harness
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -124,24 +122,7 @@ func NamesOwner(conf string) bool {
 // Finish runs a Command to its end.
 func (h *Host) Finish(cmd *exec.Cmd) Got {
 	h.t.Helper()
-	var out, errOut bytes.Buffer
-	if cmd.Stdout == nil {
-		cmd.Stdout = &out
-	}
-	if cmd.Stderr == nil {
-		cmd.Stderr = &errOut
-	}
-	if err := h.Node.Start(cmd); err != nil {
-		h.t.Fatalf("start %s: %v", cmd.Path, err)
-	}
-	alarm := time.AfterFunc(2*time.Minute, func() { _ = cmd.Process.Kill() }) // a hanging plugin must not hang the tests
-	defer alarm.Stop()
-	err := cmd.Wait()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		h.t.Fatalf("run %s: %v", cmd.Path, err)
-	}
-	return Got{t: h.t, Exit: cmd.ProcessState.ExitCode(), Stdout: out.String(), Stderr: errOut.String()}
+	return h.FinishWithin(cmd, 2*time.Minute).Got // a hanging plugin must not hang the tests
 }
 
 // Begin starts a Command, and returns what is to be called for what it left.

@@ -53,6 +53,9 @@ func setDefaults() error {
 	return nil
 }
 
+// SetDefaults gives the namespace the kernel's own settings of IPv4, as New does.
+func (n *Netns) SetDefaults() error { return n.Do(setDefaults) }
+
 // Of opens the namespace that a process is in.
 func Of(pid int) (*Netns, error) {
 	file, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", pid))
