@@ -94,12 +94,12 @@ func testMachine(t *testing.T, tests ...string) *machine {
 // emulation is too slow for those that measure, race, or try every combination.
 const (
 	here    = "^Test(Add|Del|Check|GC|Status|Attach|Routes|Guest|Port|VLAN|Bandwidth|Redirect(Check|Refuses|Result$|TapHas|BesideItself|Anothers(Filters|Qdisc)|DelGives))"
-	notHere = "KilledAtEachCall|AtAnyMoment|Rates|IsWhatWasAskedFor|OneDirection|Busy|BandwidthTraffic|UndoHangs|RightAfterExit|ByLibcni|ChangedConfiguration"
+	notHere = "KilledAtEachCall|AtAnyMoment|WithoutUndo|Rates|IsWhatWasAskedFor|OneDirection|Busy|BandwidthTraffic|UndoHangs|RightAfterExit|ByLibcni|ChangedConfiguration"
 )
 
 // kills are the scenes of the fault harness at each of whose system calls the plugin is
 // killed: some of those without IPAM plugin, whose start takes seconds under emulation.
-const kills = "^TestFaults$/^(ADD,_(layer_2|link|redirect_shared)|DEL,_redirect)$"
+const kills = "^TestFaults$/^(ADD,_(layer_2|redirect_shared)|DEL,_redirect)$"
 
 // The end-to-end tests on Debian's kernel, which is older than most, and has what the
 // host's may lack: other versions of tun, of bridges and of tc. Then some hundred kills.
