@@ -5,14 +5,16 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 )
 
 // Signals catches or ignores SIGTERM, SIGINT and SIGHUP, by which a runtime or a terminal ends a plugin.
 //
 // ADD catches them from the beginning if it waits for another process or creates something that needs an undo.
-// Otherwise a signal kills it, and the kernel removes the tap: catching costs two threads, a tenth of an ADD. It
-// ignores them from the commit on, which takes less than a millisecond.
+// Otherwise a signal kills it, and the kernel removes the tap; a protective sysctl of the namespace may remain
+// set. Catching costs two threads, a tenth of an ADD. It ignores them from the commit on, which takes less than a
+// millisecond.
 type Signals struct {
 	Context context.Context // is canceled by the first signal that is caught
 	cancel  context.CancelCauseFunc
@@ -38,6 +40,9 @@ func (s *Signals) Catch() {
 		return
 	}
 	s.caught = true
+	// Only a signal that is not caught needs the main goroutine on the main thread (package main). Waiting for
+	// another process takes longer there.
+	runtime.UnlockOSThread()
 	if len(s.list) == 0 {
 		return // signal.Notify without signals would catch all
 	}

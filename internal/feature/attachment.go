@@ -18,7 +18,7 @@ import (
 //	planned     nothing exists; locks are held
 //	   │ Create
 //	created     the tap has its final name, which is the lock on the attachment
-//	   │ Configure, ApplyIPAM, ConfigureNetns
+//	   │ Configure, ApplyIPAM, EnableLoopback
 //	configured  the tap works; it still disappears when the process dies
 //	   │ Persist (the commit)
 //	committed   the tap outlives the process

@@ -23,6 +23,9 @@ func (a *Attachment) Configure() error {
 func (a *Attachment) configure() error {
 	tap, index := a.Want.Device(plan.Tap), a.Tap().Index
 	a.Undo.Push(func(context.Context) error { return ignoreMissing(a.Conn.Down(index)) })
+	if err := a.writeSysctls(); err != nil { // before the MTU, which may remove IPv6 from the tap
+		return err
+	}
 	if err := a.prepare(plan.Tap); err != nil {
 		return tap.By.Kind.Wrap(portError(a.nameRejected(err)))
 	}

@@ -79,8 +79,9 @@ func (a *Attachment) enableIPv6() error {
 	return netdev.KeepIPv6OnDown(a.Conf.Tap.Name)
 }
 
-// enableLoopback enables IPv6 on lo, through which the namespace reaches its own addresses.
-func (a *Attachment) enableLoopback(assigned *current.Result) error {
+// EnableLoopback enables IPv6 on lo, through which the namespace reaches its own addresses. It is the last
+// step before the commit, so that a process that dies before the commit changes as little as possible.
+func (a *Attachment) EnableLoopback(assigned *current.Result) error {
 	if assigned == nil || firstIPv6(assigned.IPs) == nil {
 		return nil
 	}

@@ -255,7 +255,7 @@ func TestEnableLoopbackOnlyForIPv6(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			a := &Attachment{Sandbox: unreachable}
-			err := a.enableLoopback(tt.assigned)
+			err := a.EnableLoopback(tt.assigned)
 			if !errors.Is(err, tt.want) {
 				t.Fatalf("enableLoopback\nwant %v\ngot  %v", tt.want, err)
 			}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"io/fs"
 
-	current "github.com/containernetworking/cni/pkg/types/100"
-
 	"tap/internal/netconf"
 	"tap/internal/netdev"
 	"tap/internal/plan"
@@ -20,7 +18,7 @@ func newProtection() Feature { return Feature{Plan: planProtection} }
 func planProtection(a *Attachment) error {
 	asked, tap := a.Conf.Tap, a.Want.Device(plan.Tap)
 	tap.IPv4 = append(tap.IPv4,
-		netdev.IPv4Setting{Sysctl: netdev.IPv4AcceptRedirects}, // see disableAllRedirects
+		netdev.IPv4Setting{Sysctl: netdev.IPv4AcceptRedirects},
 		netdev.IPv4Setting{Sysctl: netdev.IPv4AcceptSourceRoute},
 		netdev.IPv4Setting{Sysctl: netdev.IPv4ARPAccept},
 		netdev.IPv4Setting{Sysctl: netdev.IPv4BootpRelay},
@@ -37,6 +35,9 @@ func planProtection(a *Attachment) error {
 	if a.Conf.IPAM != "" { // send a gratuitous ARP for each address when the link comes up
 		tap.IPv4 = append(tap.IPv4, netdev.IPv4Setting{Sysctl: netdev.IPv4ARPNotify, Value: 1})
 	}
+	// While a device does not forward, the kernel accepts redirects if the device or "all" does, also about routes
+	// over other devices. As a port of a bridge and in redirect mode the tap passes no frames to the IP stack.
+	tap.NoRedirects = !asked.Redirect && asked.Bridge == ""
 	tap.IPv6Off = []netdev.IPv6Sysctl{netdev.IPv6AcceptRedirects, netdev.IPv6AcceptSourceRoute}
 	if !asked.Forward {
 		tap.IPv6Off = append(tap.IPv6Off, netdev.IPv6ForceForwarding, netdev.IPv6ProxyNDP)
@@ -48,40 +49,9 @@ func planProtection(a *Attachment) error {
 	return nil
 }
 
-// disableIPv6Sysctls sets the planned sysctls of the new tap to 0. It runs on the calling thread: it is called
-// before the IPAM plugin starts, which would inherit the namespace if the thread could not return to its own.
-func (a *Attachment) disableIPv6Sysctls() error {
-	link, sysctls := a.Tap(), a.Want.Device(plan.Tap).IPv6Off
-	if link.IPv6 == nil || len(sysctls) == 0 {
-		return nil
-	}
-	err := enter(a.Sandbox.DoInPlace, func() error { return netdev.DisableIPv6Sysctls(link, sysctls) })
-	if errors.Is(err, fs.ErrNotExist) {
-		return changedKind.Wrap(err)
-	}
-	return sysctlKind.Wrap(err)
-}
-
-// ConfigureNetns changes settings of the namespace that are not settings of the tap. It is the last step before
-// the commit, so that a process that is killed changes as little as possible.
-func (a *Attachment) ConfigureNetns(assigned *current.Result) error {
-	if err := a.disableAllRedirects(); err != nil {
-		return err
-	}
-	return a.enableLoopback(assigned)
-}
-
-// disableAllRedirects makes each device decide alone whether it accepts IPv4 redirects: while a device does not
-// forward, the kernel accepts them if the device or "all" does, also about routes over other devices. As a port
-// of a bridge and in redirect mode the tap passes no frames to the kernel's IP stack.
-func (a *Attachment) disableAllRedirects() error {
-	if a.Conf.Tap.Redirect || a.Conf.Tap.Bridge != "" {
-		return nil
-	}
-	run := a.Sandbox.Do
-	if a.Conf.IPAM == "" { // the undo starts no process, which would inherit the namespace
-		run = a.Sandbox.DoInPlace
-	}
+// writeSysctls writes the settings that netlink cannot set: those of IPv6, and of all devices of the namespace.
+func (a *Attachment) writeSysctls() error {
+	want, link := a.Want.Device(plan.Tap), a.Tap()
 	changed := false
 	a.Undo.Push(func(context.Context) error {
 		if !changed {
@@ -89,16 +59,27 @@ func (a *Attachment) disableAllRedirects() error {
 		}
 		return a.enableAllRedirects()
 	})
-	return sysctlKind.Wrap(enter(run, func() error {
+	run := a.Sandbox.Do // while the IPAM plugin runs
+	if a.Conf.IPAM == "" {
+		run = a.Sandbox.DoInPlace // the undo starts no process, which would inherit the namespace if the thread could not return
+	}
+	err := enter(run, func() error {
+		if err := netdev.DisableIPv6Sysctls(link, want.IPv6Off); err != nil || !want.NoRedirects {
+			return err
+		}
 		var err error
 		changed, err = netdev.DisableAllIPv4Redirects()
 		return err
-	}))
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return changedKind.Wrap(err)
+	}
+	return sysctlKind.Wrap(err)
 }
 
-// enableAllRedirects reverts disableAllRedirects, unless another tap of this plugin relies on it. An ADD gives
-// its tap the alias before it relies on the setting. So if one has done so since the first look, the second look
-// finds its tap.
+// enableAllRedirects reverts what writeSysctls changed for all devices, unless another tap of this plugin relies on
+// it. An ADD creates its tap before it relies on the setting. So if one has done so since the first look, the
+// second look finds its tap.
 func (a *Attachment) enableAllRedirects() error {
 	if others, err := a.hasOwnTapBeside(); err != nil || others {
 		return err
@@ -116,10 +97,11 @@ func (a *Attachment) enableAllRedirects() error {
 	})
 }
 
-// hasOwnTapBeside reports whether the namespace has a tap of this plugin besides that of the attachment.
+// hasOwnTapBeside reports whether the namespace has a tap of this plugin besides that of the attachment. A tap that
+// is not persistent may be that of an ADD in progress, which has not set its alias yet.
 func (a *Attachment) hasOwnTapBeside() (bool, error) {
 	others, err := a.Conn.Links(tapKind, func(l *netdev.Link) bool {
-		return l.Index != a.Tap().Index && netconf.IsAlias(l.Alias)
+		return l.Index != a.Tap().Index && (netconf.IsAlias(l.Alias) || !l.Tun.Persistent)
 	})
 	return len(others) > 0, err
 }

@@ -63,9 +63,6 @@ func (a *Attachment) create() error {
 	if err := checkExclusive(want, link); err != nil {
 		return err
 	}
-	if err := a.disableIPv6Sysctls(); err != nil {
-		return err
-	}
 	if !want.Exposed() {
 		return nil
 	}

@@ -44,13 +44,14 @@ func (d *Desired) Device(r Role) *Device {
 // Device is the desired state of one device. A zero value keeps what the kernel chose.
 type Device struct {
 	netdev.Settings
-	Name       string
-	Kind       string              // IFLA_INFO_KIND of a device that is created beside the tap
-	MasterName string              // bridge as the configuration names it, possibly by an alternative name
-	MTUFrom    string              // name of the device that has the same MTU
-	IPv6Off    []netdev.IPv6Sysctl // set to 0 before the device comes up
-	TC         TC
-	By         Need
+	Name        string
+	Kind        string              // IFLA_INFO_KIND of a device that is created beside the tap
+	MasterName  string              // bridge as the configuration names it, possibly by an alternative name
+	MTUFrom     string              // name of the device that has the same MTU
+	IPv6Off     []netdev.IPv6Sysctl // set to 0 before the device comes up
+	NoRedirects bool                // net.ipv4.conf.all.accept_redirects is set to 0
+	TC          TC
+	By          Need
 
 	// Only for a tap.
 	MultiQueue   bool

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	current "github.com/containernetworking/cni/pkg/types/100"
-
 	"tap/internal/cni"
 	"tap/internal/feature"
 	"tap/internal/ipam"
@@ -87,7 +85,10 @@ func (a *attempt) run(delegate *ipam.Plugin, stdin []byte) error {
 	if err != nil {
 		return err
 	}
-	return a.commit(assigned, answer)
+	if err := a.EnableLoopback(assigned); err != nil {
+		return err
+	}
+	return a.commit(answer)
 }
 
 // startIPAM starts ADD of the IPAM plugin. The undo keeps the reservation if it belongs to an existing
@@ -110,16 +111,13 @@ func (a *attempt) startIPAM(delegate *ipam.Plugin, stdin []byte) *ipam.Lease {
 
 // commit makes the attachment permanent and writes the result. ADD fails if the runtime does not read it. An ADD
 // that has nothing to undo ignores signals from here on.
-func (a *attempt) commit(assigned *current.Result, answer []byte) error {
+func (a *attempt) commit(answer []byte) error {
 	mustWait := !a.stdout.HasRoom(len(answer))
 	if mustWait {
 		a.signals.Catch()
 	}
 	a.signals.Ignore() // if they are not caught
 	if err := cni.Interrupted(a.signals.Context); err != nil {
-		return err
-	}
-	if err := a.ConfigureNetns(assigned); err != nil {
 		return err
 	}
 	if err := a.Persist(); err != nil {

@@ -16,7 +16,7 @@ func TestCommitAfterSignalLeavesDeviceUncommitted(t *testing.T) {
 	end(errors.New("terminated"))
 	a := &attempt{Attachment: &feature.Attachment{}, signals: &cni.Signals{Context: ctx}, stdout: cni.FDWriter(-1)} // without a file: committing it panics
 
-	err := a.commit(nil, []byte("{}"))
+	err := a.commit([]byte("{}"))
 
 	if !errors.Is(err, cni.ErrInterrupted) || !strings.Contains(err.Error(), "terminated") {
 		t.Errorf("commit\nwant %v: terminated\ngot  %v", cni.ErrInterrupted, err)

@@ -66,9 +66,6 @@ func runTrial(conf *netconf.Config) error {
 	if err := a.Configure(); err != nil {
 		return err
 	}
-	if err := a.ConfigureNetns(nil); err != nil {
-		return err
-	}
 	return a.ApplyAfterCommit()
 }
 
