@@ -18,7 +18,8 @@ import (
 var buildVersion = "devel"
 
 // The main goroutine stays on the main thread, to which the kernel delivers the signals of a process (Linux 6.12,
-// kernel/signal.c, complete_signal). So no verb goes on while another thread is about to die of a signal.
+// kernel/signal.c, complete_signal). So no verb goes on while another thread is about to die of a signal. A verb
+// that catches signals unlocks it (package cni, Signals.Catch).
 func init() { runtime.LockOSThread() }
 
 func main() {

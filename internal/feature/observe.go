@@ -64,7 +64,7 @@ func (a *Attachment) findTap(seen *plan.Observed) error {
 	return err
 }
 
-// linkNamed returns the device with a name; nil if there is none. An alternative name does not count.
+// linkNamed returns the device with a name; nil if it is missing. An alternative name does not count.
 func (a *Attachment) linkNamed(name string) (*netdev.Link, error) {
 	link, err := a.Conn.LinkByName(name)
 	switch {

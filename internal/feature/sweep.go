@@ -52,8 +52,9 @@ func MatchStale(valid *netconf.ValidAttachments) Match {
 //
 // A sweep that runs concurrently with an ADD removes all of the attachment or nothing: if ADD hooks the
 // interface before step 1, step 2 lists the tap; if it does so between step 1 and step 3, step 4 finds the
-// filters; later, ADD finds its tap deleted and fails. An error does not stop the sweep. Each of steps 1, 2 and 3
-// together, and 4 may take a third of limit: what a hostile pod does to one does not prevent the others.
+// filters; later, ADD finds its tap deleted and fails. An error does not stop the sweep. Step 1 may take a third
+// of limit, steps 2 and 3 together another third, and step 4 the last: a hostile pod that delays one does not
+// prevent the others.
 func Sweep(conn *netdev.Conn, limit time.Duration, match Match, removed func(*netdev.Link)) error {
 	beginStep := func() { conn.StopWhen(TimeLimit(limit / 3)) }
 	beginStep()

@@ -29,7 +29,7 @@ type Conn struct {
 	sequence uint32
 	buffer   []byte       // for replies
 	stop     func() error // nil, or returns the reason why no further request is allowed
-	readEnd  time.Time    // end of the read in progress; zero if there is none
+	readEnd  time.Time    // end of the read in progress; zero outside of a read
 	unread   bool         // the socket may contain the rest of a reply, or be congested
 }
 
@@ -130,7 +130,7 @@ func (c *Conn) send(datagram []byte) error {
 var errTruncated = errors.New("the datagram exceeds the receive buffer")
 
 // receive returns the next datagram from the kernel, which is valid until the next call. The error
-// wraps errNoReply if there is none, and errTruncated if the same request will succeed.
+// wraps errNoReply if no datagram is queued, and errTruncated if the same request will succeed.
 func (c *Conn) receive() ([]byte, error) {
 	for {
 		if err := c.stopped(); err != nil {

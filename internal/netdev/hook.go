@@ -88,7 +88,7 @@ func (c *Conn) Hook(index int, h HookRequest) (bool, error) {
 	errs := c.changeAll(reqs)
 	created := h.Qdisc && !errors.Is(errs[0], unix.EEXIST)
 	for i, err := range errs {
-		if errors.Is(err, errNoReply) && c.hooked(index, h) == nil {
+		if errors.Is(err, errNoReply) && c.isHooked(index, h) {
 			return created, nil
 		}
 		if err != nil {
@@ -98,29 +98,17 @@ func (c *Conn) Hook(index int, h HookRequest) (bool, error) {
 	return created, nil
 }
 
-// errNotHooked reports that a device does not have what a HookRequest adds.
-var errNotHooked = errors.New("the device does not have all requested filters and qdiscs")
-
-// hooked returns nil if a device has what h adds. It recognizes the filters by their names, and
-// the qdisc clsact by its filters.
-func (c *Conn) hooked(index int, h HookRequest) error {
+// isHooked reports whether a device has what h adds. It recognizes the filters by their names, and the
+// qdisc clsact by its filters. An error counts as no.
+func (c *Conn) isHooked(index int, h HookRequest) bool {
 	limits, err := c.Qdiscs(func(q Qdisc) bool { return q.Device == index && q.IsLimit() })
-	if err != nil {
-		return err
+	if err != nil || h.Limit != (Limit{}) && len(limits) == 0 {
+		return false
 	}
 	filters, err := c.Filters(index, func(f Filter) bool { return f.Name != "" })
-	if err != nil {
-		return err
-	}
-	for _, want := range h.Filters {
-		if !slices.ContainsFunc(filters, func(f Filter) bool { return f.Hook == want.Hook && f.Name == want.Name }) {
-			return errNotHooked
-		}
-	}
-	if h.Limit != (Limit{}) && len(limits) == 0 {
-		return errNotHooked
-	}
-	return nil
+	return err == nil && !slices.ContainsFunc(h.Filters, func(want Filter) bool {
+		return !slices.ContainsFunc(filters, func(f Filter) bool { return f.Hook == want.Hook && f.Name == want.Name })
+	})
 }
 
 // newFilter returns the request that adds f. Priority 65535 places it after all other filters.
